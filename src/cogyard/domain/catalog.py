@@ -1,0 +1,166 @@
+"""Accounts, models and versions, and how callers name them."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from cogyard.domain.errors import InvalidRequest
+from cogyard.domain.values import AccountId, JsonObject, ModelId, PredictionId, TokenId, VersionId
+
+VERSION_ID = re.compile(r"[0-9a-f]{64}")
+_NAME = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
+_MODEL_NAME = re.compile(rf"({_NAME})/({_NAME})", re.IGNORECASE)
+
+
+class AccountKind(StrEnum):
+    """The wire's words (`api-contract.md` §3.1)."""
+
+    user = "user"
+    organization = "organization"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who owns models and predictions."""
+
+    id: AccountId
+    kind: AccountKind
+    username: str
+    name: str
+    created_at: datetime
+    github_url: str | None = None
+    avatar_url: str | None = None
+    is_admin: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """An API token's record. The secret itself is never kept, only its SHA-256."""
+
+    id: TokenId
+    account: AccountId
+    name: str
+    #: first characters of the secret, enough to find and to recognise it
+    prefix: str
+    created_at: datetime
+    last_used_at: datetime | None = None
+    disabled_at: datetime | None = None
+
+
+class Visibility(StrEnum):
+    """Who sees a model."""
+
+    public = "public"
+    private = "private"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A named thing with versions. `run_count` counts the predictions that were created."""
+
+    id: ModelId
+    account: AccountId
+    owner: str
+    name: str
+    created_at: datetime
+    visibility: Visibility = Visibility.public
+    hardware: str = "cpu"
+    description: str | None = None
+    github_url: str | None = None
+    paper_url: str | None = None
+    license_url: str | None = None
+    cover_image_url: str | None = None
+    readme: str | None = None
+    run_count: int = 0
+    default_example: PredictionId | None = None
+    latest_version: VersionId | None = None
+
+    @property
+    def full_name(self) -> str:
+        """`owner/name`."""
+        return f"{self.owner}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildConfig:
+    """What a Cog server needs to know to run a version: the part of cog.yaml that outlives the build."""
+
+    #: `file.py:Name`, relative to the source folder
+    predict: str
+    train: str | None = None
+    #: predictions at a time in one instance
+    concurrency: int = 1
+    #: variables that cog.yaml sets for the model
+    environment: dict[str, str] = field(default_factory=dict)
+    #: the predict function is async, so that a wrapper of the same kind must stand around it
+    is_async: bool = False
+    gpu: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """An immutable build. Source folder and environment are found by their digests, whichever model they serve."""
+
+    id: VersionId
+    created_at: datetime
+    cog_version: str
+    openapi_schema: JsonObject
+    config: BuildConfig
+    source_digest: str
+    environment_digest: str
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the output is an iterator, i.e. a list that grows while the model runs."""
+        return self._output().get("x-cog-array-type") == "iterator"
+
+    @property
+    def input_schema(self) -> JsonObject:
+        """The `Input` component."""
+        return component(self.openapi_schema, "Input")
+
+    def _output(self) -> JsonObject:
+        return component(self.openapi_schema, "Output")
+
+
+def component(openapi_schema: JsonObject, name: str) -> JsonObject:
+    """`components.schemas.<name>` of an OpenAPI document, or `{}` where there is none."""
+    components = openapi_schema.get("components")
+    schemas = components.get("schemas") if isinstance(components, dict) else None
+    found = schemas.get(name) if isinstance(schemas, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """How a caller names what to run: any of `id`, `owner/name`, `owner/name:id` (`api-contract.md` §5.1)."""
+
+    owner: str | None = None
+    name: str | None = None
+    version: VersionId | None = None
+
+
+def parse_reference(text: str) -> Reference | None:
+    """The parts of `text`, or None when it has none of the three forms."""
+    if VERSION_ID.fullmatch(text):
+        return Reference(version=VersionId(text))
+    full_name, colon, version = text.partition(":")
+    match = _MODEL_NAME.fullmatch(full_name)
+    if match is None or (colon and not VERSION_ID.fullmatch(version)):
+        return None
+    return Reference(match[1], match[2], VersionId(version) if colon else None)
+
+
+def parse_model_name(text: str) -> tuple[str, str]:
+    """`owner/name` → its two parts, as they are.
+
+    Raises `InvalidRequest` with a sentence that says what a name looks like.
+    """
+    match = _MODEL_NAME.fullmatch(text)
+    if match is None:
+        raise InvalidRequest(
+            f"{text!r} is not a model name. Write owner/name, for example acme/upscaler: letters, digits, '.', '_' "
+            "and '-', at most 64 characters each, beginning and ending with a letter or digit."
+        )
+    return match[1], match[2]

@@ -1,0 +1,104 @@
+"""What can go wrong, as one tree. `api.errors` maps each leaf to its wire form; nothing else knows status codes.
+
+CogyardError
+├── Unauthenticated        no token, or one that is not known
+├── Forbidden              the caller may see the thing and not do this to it
+├── NotFound               there is no such thing, or the caller may not see it
+├── InvalidRequest         the request itself is malformed
+├── InvalidFields          a body or an input breaks its schema; names every field at fault
+├── InvalidResource        a field of a model (or other resource) has an unusable value
+├── InvalidVersion         the version that was named does not exist
+├── Conflict               the name is taken, or the thing is in use
+├── TooLarge               more bytes than the limit allows
+├── StorageFull            the disk has no room for it
+├── BuildFailed            a pushed folder does not become a version
+├── SetupFailed            a Cog server did not come up
+└── AlreadyFinished        an event came for a prediction that has ended
+"""
+
+from dataclasses import dataclass
+
+
+class CogyardError(Exception):
+    """The root: whatever Cogyard raises on purpose."""
+
+
+class Unauthenticated(CogyardError):
+    """No token was given, or it is not a valid one; `str()` is the sentence for the caller."""
+
+
+class Forbidden(CogyardError):
+    """The caller may not do this; `str()` says why."""
+
+
+class NotFound(CogyardError):
+    """Nothing is there that this caller may see. Without a message the contract's generic sentence is used."""
+
+
+class InvalidRequest(CogyardError):
+    """The request cannot be understood; `str()` says what to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidField:
+    """One fault in a body or an input, in the grammar of `api-contract.md` §1.5.
+
+    `kind` is gojsonschema's error type (`required`, `invalid_type`, …), `field` the dotted path of the value or,
+    for a missing key, of its container; `""` is the body's root.
+    """
+
+    kind: str
+    field: str
+    description: str
+
+
+class InvalidFields(CogyardError):
+    """A body or an input breaks its schema; `.fields` holds every fault, not only the first."""
+
+    def __init__(self, fields: list[InvalidField]) -> None:
+        super().__init__("; ".join(f"{fault.field}: {fault.description}" for fault in fields))
+        self.fields = fields
+
+
+class InvalidResource(CogyardError):
+    """A field of a resource has an unusable value: `.field` names it, `str()` says what would be usable."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class InvalidVersion(CogyardError):
+    """The version does not exist, or the caller may not use it."""
+
+
+class Conflict(CogyardError):
+    """The name is taken, or the thing is in use; `str()` says which."""
+
+
+class TooLarge(CogyardError):
+    """More bytes than `.limit_bytes` were sent."""
+
+    def __init__(self, message: str, limit_bytes: int) -> None:
+        super().__init__(message)
+        self.limit_bytes = limit_bytes
+
+
+class StorageFull(CogyardError):
+    """The data folder's disk has no room; nothing was stored."""
+
+
+class BuildFailed(CogyardError):
+    """A pushed folder does not become a version; `str()` names the file and line, or the command, at fault."""
+
+
+class SetupFailed(CogyardError):
+    """A Cog server did not come up; `str()` gives the reason, `.logs` what it printed."""
+
+    def __init__(self, reason: str, logs: str = "") -> None:
+        super().__init__(reason)
+        self.logs = logs
+
+
+class AlreadyFinished(CogyardError):
+    """An event came for a prediction that has ended; it changes nothing."""

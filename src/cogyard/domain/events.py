@@ -1,0 +1,91 @@
+"""What can happen to a prediction: a closed union of facts, each with what its handling needs and nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from cogyard.domain.values import FileId, Json
+
+
+class MetricMode(Enum):
+    """How a metric that the model records joins the value that is there (Cog's `record_metric`)."""
+
+    replace = "replace"
+    increment = "incr"
+    append = "append"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The model began to run it."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """The model gave output: one item of an iterator, or the whole of a single value.
+
+    `files` maps JSON Pointers inside `value` to stored files; at such a place `value` holds the file's name.
+    """
+
+    value: Json
+    files: Mapping[str, FileId] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """The model printed `text`, newline included where it printed one."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """The model recorded a metric; dots in `name` are part of the name."""
+
+    name: str
+    value: Json
+    mode: MetricMode = MetricMode.replace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Succeeded:
+    """The model returned."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The model raised, or the prediction cannot be run; `error` is the sentence for the caller."""
+
+    at: datetime
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequested:
+    """The caller asked for an end. What nobody has claimed ends at once, the rest when its instance obeys."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canceled:
+    """It ended because the caller asked."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupted:
+    """The instance went away under it, through no act of the caller; `reason` says how (exit code, signal)."""
+
+    at: datetime
+    reason: str
+
+
+Event = Started | Output | Log | Metric | Succeeded | Failed | CancelRequested | Canceled | Interrupted
+"""Everything that can happen to a prediction after its creation."""

@@ -1,0 +1,39 @@
+"""Files that callers upload and that models return."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from cogyard.domain.values import AccountId, FileId, JsonObject, PredictionId
+
+
+class FileKind(StrEnum):
+    """Where a file came from."""
+
+    upload = "upload"
+    output = "output"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What is known of stored bytes: `size` in bytes, digests in hex."""
+
+    size: int
+    sha256: str
+    md5: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """The record of a stored file. Without `expires_at` it is kept (examples)."""
+
+    id: FileId
+    account: AccountId
+    kind: FileKind
+    name: str
+    content_type: str
+    content: Content
+    created_at: datetime
+    expires_at: datetime | None
+    prediction: PredictionId | None = None
+    metadata: JsonObject = field(default_factory=dict)

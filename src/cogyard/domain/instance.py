@@ -1,0 +1,48 @@
+"""The record of one Cog server.
+
+setting_up ──► idle ⇄ active ──► stopping ──► stopped
+    └────────────┴───────┴───────────┴──────► failed      (it died, or setup did not end well)
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from cogyard.domain.values import InstanceId, VersionId
+
+
+class InstanceState(StrEnum):
+    """Where in its life an instance is."""
+
+    setting_up = "setting_up"
+    idle = "idle"
+    active = "active"
+    stopping = "stopping"
+    stopped = "stopped"
+    failed = "failed"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its processes are gone for good."""
+        return self in (InstanceState.stopped, InstanceState.failed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One Cog server for one version. `pid` and `pid_started` together name its process group across reboots."""
+
+    id: InstanceId
+    version: VersionId
+    state: InstanceState
+    created_at: datetime
+    slots: int = 1
+    pid: int | None = None
+    #: the kernel's start time of `pid`, so that a pid that was given out again is not taken for ours
+    pid_started: float | None = None
+    ready_at: datetime | None = None
+    #: since when it has had nothing to do; None unless idle
+    idle_since: datetime | None = None
+    ended_at: datetime | None = None
+    #: why it failed or was stopped
+    reason: str | None = None
+    setup_logs: str = ""

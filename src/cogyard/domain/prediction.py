@@ -1,0 +1,194 @@
+"""The life of a prediction. `apply` is the one door: nothing else yields a prediction with another status.
+
+    starting ──Started──► processing ──Succeeded──► succeeded
+       │ ▲                    │ ├──────Failed──────► failed
+       │ └────Interrupted─────┘ └──────Canceled────► canceled
+       └─ Failed ► failed · CancelRequested (unclaimed) or Canceled ► canceled
+
+`Interrupted` gives a prediction back to the queue with the next attempt, until `MAX_ATTEMPTS` are used up. One that
+has already shown output fails instead: callers hold its first items and rely on output that only grows
+(`api-contract.md` §13.2), and a second run would contradict them.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+
+from cogyard.domain.errors import AlreadyFinished
+from cogyard.domain.events import (
+    Canceled,
+    CancelRequested,
+    Event,
+    Failed,
+    Interrupted,
+    Log,
+    Metric,
+    MetricMode,
+    Output,
+    Started,
+    Succeeded,
+)
+from cogyard.domain.values import AccountId, FileMap, InstanceId, Json, JsonObject, PredictionId, VersionId
+
+MAX_ATTEMPTS = 3
+"""Tries before a prediction whose instances keep dying fails (design: "after three attempts they fail")."""
+
+MAX_LOG_CHARACTERS = 1_000_000
+"""Log text kept for one prediction, about 1 MB; a model that prints for ever must not fill the store."""
+
+LOG_CUT = "\n[cogyard] more log lines followed and were dropped\n"
+
+RESERVED_METRICS = frozenset({"predict_time", "total_time"})
+"""Metrics that are measured here and that a model cannot set (`api-contract.md` §9.3)."""
+
+
+class Status(StrEnum):
+    """The wire's words (`api-contract.md` §9.2)."""
+
+    starting = "starting"
+    processing = "processing"
+    succeeded = "succeeded"
+    failed = "failed"
+    canceled = "canceled"
+    aborted = "aborted"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether a prediction stays in this status for ever."""
+        return self not in (Status.starting, Status.processing)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """One run of a version. Times are aware and UTC; `sequence` is the store's own order, 0 before it is stored."""
+
+    id: PredictionId
+    account: AccountId
+    model: str
+    version: VersionId
+    input: JsonObject
+    created_at: datetime
+    sequence: int = 0
+    status: Status = Status.starting
+    source: str = "api"
+    #: the version's output is an iterator: `output` is a list that grows
+    is_stream: bool = False
+    output: Json = None
+    output_files: FileMap = field(default_factory=dict)
+    error: str | None = None
+    logs: str = ""
+    metrics: JsonObject = field(default_factory=dict)
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    cancel_requested_at: datetime | None = None
+    attempt: int = 1
+    #: raised by each claim; what carries an older number is refused
+    epoch: int = 0
+    claimed_by: InstanceId | None = None
+    webhook: str | None = None
+    webhook_events_filter: tuple[str, ...] | None = None
+    data_removed: bool = False
+
+
+def apply(prediction: Prediction, event: Event) -> Prediction:
+    """The prediction after `event`.
+
+    Raises `AlreadyFinished` when it has ended, except for a repeated `CancelRequested`, which changes nothing.
+    """
+    if prediction.status.is_terminal:
+        if isinstance(event, CancelRequested):
+            return prediction
+        raise AlreadyFinished(f"prediction {prediction.id} is {prediction.status}")
+    match event:
+        case Started(at=at):
+            return replace(prediction, status=Status.processing, started_at=prediction.started_at or at)
+        case Output():
+            return _with_output(prediction, event)
+        case Log(text=text):
+            return replace(prediction, logs=_with_log(prediction.logs, text))
+        case Metric():
+            return replace(prediction, metrics=_with_metric(prediction.metrics, event))
+        case Succeeded(at=at):
+            return _finish(_completed_output(prediction), Status.succeeded, at)
+        case Failed(at=at, error=error):
+            return _finish(prediction, Status.failed, at, error)
+        case CancelRequested(at=at):
+            asked = replace(prediction, cancel_requested_at=prediction.cancel_requested_at or at)
+            return _finish(asked, Status.canceled, at) if prediction.claimed_by is None else asked
+        case Canceled(at=at):
+            return _finish(prediction, Status.canceled, at)
+        case Interrupted():
+            return _interrupt(prediction, event)
+        case _:
+            assert_never(event)
+
+
+def _with_output(prediction: Prediction, event: Output) -> Prediction:
+    if not prediction.is_stream:
+        return replace(prediction, output=event.value, output_files=dict(event.files))
+    items = prediction.output if isinstance(prediction.output, list) else []
+    placed = {f"/{len(items)}{pointer}": file for pointer, file in event.files.items()}
+    return replace(prediction, output=[*items, event.value], output_files={**prediction.output_files, **placed})
+
+
+def _completed_output(prediction: Prediction) -> Prediction:
+    """An iterator that yielded nothing has given the empty list, not nothing."""
+    return replace(prediction, output=[]) if prediction.is_stream and prediction.output is None else prediction
+
+
+def _with_log(logs: str, text: str) -> str:
+    room = MAX_LOG_CHARACTERS - len(logs)
+    if len(text) <= room:
+        return logs + text
+    return logs if logs.endswith(LOG_CUT) else logs + text[: max(room, 0)] + LOG_CUT
+
+
+def _with_metric(metrics: JsonObject, event: Metric) -> JsonObject:
+    if event.name in RESERVED_METRICS:
+        return metrics
+    before = metrics.get(event.name)
+    value = event.value
+    if event.mode is MetricMode.increment and isinstance(before, int | float) and isinstance(value, int | float):
+        value = before + value
+    elif event.mode is MetricMode.append:
+        value = [*(before if isinstance(before, list) else [] if before is None else [before]), value]
+    return {**metrics, event.name: value}
+
+
+def _finish(prediction: Prediction, status: Status, at: datetime, error: str | None = None) -> Prediction:
+    started = prediction.started_at or at
+    times: JsonObject = {
+        "predict_time": max((at - started).total_seconds(), 0.0),
+        "total_time": max((at - prediction.created_at).total_seconds(), 0.0),
+    }
+    return replace(
+        prediction,
+        status=status,
+        error=error,
+        started_at=started,
+        completed_at=at,
+        claimed_by=None,
+        metrics={**prediction.metrics, **times},
+    )
+
+
+def _interrupt(prediction: Prediction, event: Interrupted) -> Prediction:
+    if prediction.cancel_requested_at is not None:
+        return _finish(prediction, Status.canceled, event.at)
+    if prediction.output is not None:
+        error = f"Prediction interrupted after its first output ({event.reason}); please run it again. (code: PA)"
+        return _finish(prediction, Status.failed, event.at, error)
+    if prediction.attempt >= MAX_ATTEMPTS:
+        error = f"Prediction interrupted {prediction.attempt} times; the last time: {event.reason}. (code: PA)"
+        return _finish(prediction, Status.failed, event.at, error)
+    note = f"[cogyard] attempt {prediction.attempt} was interrupted: {event.reason}; trying again\n"
+    return replace(
+        prediction,
+        status=Status.starting,
+        attempt=prediction.attempt + 1,
+        claimed_by=None,
+        started_at=None,
+        metrics={},
+        logs=_with_log(prediction.logs, note),
+    )
