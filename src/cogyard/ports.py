@@ -27,7 +27,7 @@ from cogyard.domain.values import (
     VersionId,
 )
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 # --- clock --------------------------------------------------------------------------------------------------------
 
@@ -70,10 +70,10 @@ class Bus(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class Page(Generic[T_co]):
     """Rows in order, with the sort keys before and after them (None at the ends)."""
 
-    items: Sequence[T]
+    items: Sequence[T_co]
     next: int | None = None
     previous: int | None = None
 
@@ -371,4 +371,8 @@ class Placement(Protocol):
 
     async def stop(self, instance: InstanceId, reason: str) -> None:
         """Drain and stop it; returns at once, and does nothing when it is over."""
+        ...
+
+    def instances(self) -> Sequence[Instance]:
+        """The instances that are not over, as they are now."""
         ...

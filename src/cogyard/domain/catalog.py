@@ -164,3 +164,8 @@ def parse_model_name(text: str) -> tuple[str, str]:
             "and '-', at most 64 characters each, beginning and ending with a letter or digit."
         )
     return match[1], match[2]
+
+
+def may_see(caller: Account, model: Model) -> bool:
+    """Whether the model exists for the caller."""
+    return model.visibility is Visibility.public or model.account == caller.id or caller.is_admin

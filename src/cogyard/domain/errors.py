@@ -93,11 +93,16 @@ class BuildFailed(CogyardError):
 
 
 class SetupFailed(CogyardError):
-    """A Cog server did not come up; `str()` gives the reason, `.logs` what it printed."""
+    """A Cog server did not come up; `str()` gives the reason, `.logs` what it printed.
 
-    def __init__(self, reason: str, logs: str = "") -> None:
+    `.died` tells a process that was killed or crashed, which is worth another try, from a setup that raised or took
+    too long, which is not.
+    """
+
+    def __init__(self, reason: str, logs: str = "", *, died: bool = False) -> None:
         super().__init__(reason)
         self.logs = logs
+        self.died = died
 
 
 class AlreadyFinished(CogyardError):

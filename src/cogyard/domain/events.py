@@ -25,12 +25,12 @@ class Started:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """The model gave output: one item of an iterator, or the whole of a single value.
+    """The model gave output: the next items of an iterator, or (the last one counts) the whole of a single value.
 
-    `files` maps JSON Pointers inside `value` to stored files; at such a place `value` holds the file's name.
+    `files` maps JSON Pointers inside the list `items` to stored files; at such a place stands the file's name.
     """
 
-    value: Json
+    items: tuple[Json, ...]
     files: Mapping[str, FileId] = field(default_factory=dict)
 
 

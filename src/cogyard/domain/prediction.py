@@ -29,7 +29,7 @@ from cogyard.domain.events import (
     Started,
     Succeeded,
 )
-from cogyard.domain.values import AccountId, FileMap, InstanceId, Json, JsonObject, PredictionId, VersionId
+from cogyard.domain.values import AccountId, FileId, FileMap, InstanceId, Json, JsonObject, PredictionId, VersionId
 
 MAX_ATTEMPTS = 3
 """Tries before a prediction whose instances keep dying fails (design: "after three attempts they fail")."""
@@ -126,10 +126,23 @@ def apply(prediction: Prediction, event: Event) -> Prediction:
 
 def _with_output(prediction: Prediction, event: Output) -> Prediction:
     if not prediction.is_stream:
-        return replace(prediction, output=event.value, output_files=dict(event.files))
-    items = prediction.output if isinstance(prediction.output, list) else []
-    placed = {f"/{len(items)}{pointer}": file for pointer, file in event.files.items()}
-    return replace(prediction, output=[*items, event.value], output_files={**prediction.output_files, **placed})
+        last = len(event.items) - 1
+        return replace(prediction, output=event.items[last], output_files=_moved(event.files, last, ""))
+    before = prediction.output if isinstance(prediction.output, list) else []
+    files = dict(prediction.output_files)
+    for position in range(len(event.items)):
+        files.update(_moved(event.files, position, f"/{len(before) + position}"))
+    return replace(prediction, output=[*before, *event.items], output_files=files)
+
+
+def _moved(files: FileMap, position: int, prefix: str) -> dict[str, FileId]:
+    """The files of the item at `position`, under `prefix` in place of that position."""
+    head = f"/{position}"
+    return {
+        prefix + pointer[len(head) :]: file
+        for pointer, file in files.items()
+        if pointer == head or pointer.startswith(head + "/")
+    }
 
 
 def _completed_output(prediction: Prediction) -> Prediction:

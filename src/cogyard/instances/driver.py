@@ -3,7 +3,7 @@
 The Cog server (`instances.cog`) is the first driver; a host of our own can stand beside it.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -39,7 +39,7 @@ class Process:
 class Driver(Protocol):
     """One started model. Its life: `start`, any number of `submit` and `cancel`, `stop`."""
 
-    async def start(self, timeout: timedelta) -> str:
+    async def start(self, timeout: timedelta) -> str:  # noqa: ASYNC109 - the driver kills the group at the deadline
         """Start the process group and wait until the model is set up; returns what setup printed.
 
         Raises `SetupFailed`, with the logs, when setup raises, the process ends or `timeout` passes; by then the
@@ -54,7 +54,7 @@ class Driver(Protocol):
 
     def submit(
         self, prediction: PredictionId, model_input: JsonObject, paths: Mapping[str, Path]
-    ) -> AsyncIterator[DriverEvent]:
+    ) -> AsyncGenerator[DriverEvent, None]:
         """Run one prediction; `paths` maps JSON Pointers inside `model_input` to the local files that stand there.
 
         Ends after its terminal event. Closing the iterator early cancels the prediction.

@@ -1,0 +1,110 @@
+"""Errors on the wire: one table from the error tree to status, title and body (`api-contract.md` §1.4)."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cogyard.domain.errors import (
+    AlreadyFinished,
+    BuildFailed,
+    CogyardError,
+    Conflict,
+    Forbidden,
+    InvalidFields,
+    InvalidRequest,
+    InvalidResource,
+    InvalidVersion,
+    NotFound,
+    SetupFailed,
+    StorageFull,
+    TooLarge,
+    Unauthenticated,
+)
+from cogyard.domain.values import Json
+
+NOT_FOUND = "The requested resource could not be found."
+INVALID_VERSION = "The specified version does not exist (or perhaps you don't have permission to use it?)"
+
+
+def problem(status: int, detail: str, title: str | None = None, **more: Json) -> Response:
+    """A family A body: `detail`, `status`, then `title` and the rest, and a newline."""
+    body: dict[str, Json] = {"detail": detail, "status": status}
+    if title is not None:
+        body["title"] = title
+    return Response(orjson.dumps({**body, **more}) + b"\n", status, media_type="application/problem+json")
+
+
+def _resource_problem(status: int, title: str, field: str, message: str) -> Response:
+    """A family B body."""
+    body = {
+        "status": status,
+        "title": title,
+        "detail": f"The following errors occurred:\n- {field}: {message}",
+        "errors": [{"pointer": f"/{field}", "detail": message}],
+    }
+    return Response(orjson.dumps(body) + b"\n", status, media_type="application/problem+json")
+
+
+def _invalid_fields(error: InvalidFields) -> Response:
+    lines = [f"- {fault.field + ': ' if fault.field else ''}{fault.description}\n" for fault in error.fields]
+    fields: Json = [
+        {"type": fault.kind, "field": fault.field, "description": fault.description} for fault in error.fields
+    ]
+    return problem(422, "".join(lines), "Input validation failed", invalid_fields=fields)
+
+
+def _conflict(error: Conflict) -> Response:
+    message = str(error)
+    body = {"status": 409, "title": "Conflict", "detail": message, "errors": [{"detail": message, "pointer": "/name"}]}
+    return Response(orjson.dumps(body) + b"\n", 409, media_type="application/problem+json")
+
+
+def render(error: CogyardError) -> Response:
+    """The answer that an error becomes."""
+    match error:
+        case Unauthenticated():
+            return problem(401, str(error), "Unauthenticated")
+        case Forbidden():
+            return problem(403, str(error), "Forbidden")
+        case NotFound():
+            return problem(404, str(error) or NOT_FOUND)
+        case InvalidRequest():
+            return problem(400, str(error), "Bad request")
+        case InvalidFields():
+            return _invalid_fields(error)
+        case InvalidResource():
+            return _resource_problem(400, "Validation failed", error.field, str(error))
+        case InvalidVersion():
+            return problem(422, INVALID_VERSION, "Invalid version or not permitted")
+        case Conflict():
+            return _conflict(error)
+        case TooLarge():
+            return problem(413, str(error), "Too large")
+        case StorageFull():
+            return problem(507, str(error) or "There is no space left on the server's disk.", "Storage is full")
+        case BuildFailed() | SetupFailed():
+            return problem(422, str(error), "Build failed" if isinstance(error, BuildFailed) else "Setup failed")
+        case AlreadyFinished():
+            return problem(409, str(error), "Already finished")
+        case _:
+            return problem(422, str(error), "Not possible")
+
+
+async def on_error(_request: Request, error: Exception) -> Response:
+    """Starlette's handler for every `CogyardError`."""
+    if not isinstance(error, CogyardError):
+        raise error
+    return render(error)
+
+
+async def on_http_error(_request: Request, error: Exception) -> Response:
+    """Starlette's handler for its own errors: no such path, no such method."""
+    status = int(getattr(error, "status_code", 500))
+    headers: Mapping[str, str] = getattr(error, "headers", None) or {}
+    detail = NOT_FOUND if status == HTTPStatus.NOT_FOUND else HTTPStatus(status).phrase + "."
+    response = problem(status, detail)
+    response.headers.update(headers)
+    return response

@@ -1,0 +1,127 @@
+"""Bytes of a request into values: bodies, cursors, times, and the address that the client used."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, quote, urlencode
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+
+from cogyard.domain.errors import InvalidField, InvalidFields, InvalidRequest, TooLarge
+from cogyard.domain.values import Json
+from cogyard.ports import PageRequest
+
+_HOST = re.compile(r"[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
+_LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_LARGEST = 2**64 - 1
+_SMALLEST = -(2**63)
+
+
+async def read_body(request: Request, limit_bytes: int) -> bytes:
+    """The whole body. Raises `TooLarge` as soon as it is known to pass the limit."""
+    sentence = f"The request body is larger than {limit_bytes} bytes; upload files with POST /v1/files instead."
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit_bytes:
+        raise TooLarge(sentence, limit_bytes)
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in body_chunks(request):
+        size += len(chunk)
+        if size > limit_bytes:
+            raise TooLarge(sentence, limit_bytes)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def body_chunks(request: Request) -> AsyncIterator[bytes]:
+    """The body as it arrives. Raises `InvalidRequest` when the client goes away before its end."""
+    try:
+        async for chunk in request.stream():
+            if chunk:
+                yield chunk
+    except ClientDisconnect:
+        raise InvalidRequest("The connection was closed before the whole body had arrived.") from None
+
+
+def parse_json(body: bytes) -> Json:
+    """A JSON body. Raises `InvalidRequest` for what is not JSON, `InvalidFields` for integers over 64 bits.
+
+    The quick parser would round such integers, and a changed seed is worse than a refusal.
+    """
+    try:
+        value: Json = orjson.loads(body)
+        if _LONG_NUMBER.search(body):
+            json.loads(body, parse_int=_bounded_int)
+    except OverflowError as error:
+        raise InvalidFields(
+            [InvalidField("invalid_type", "", f"The number {str(error)[:40]}… does not fit in 64 bits")]
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest(f"The request body is not valid JSON: {error}") from None
+    return value
+
+
+def _bounded_int(digits: str) -> int:
+    if len(digits) > 20 or not _SMALLEST <= int(digits) <= _LARGEST:
+        raise OverflowError(digits)
+    return int(digits)
+
+
+async def read_json(request: Request, limit_bytes: int) -> Json:
+    """The JSON body of a request; an empty one is `{}`."""
+    body = await read_body(request, limit_bytes)
+    return parse_json(body) if body.strip() else {}
+
+
+def base_url(request: Request, public_url: str | None) -> str:
+    """`scheme://host` of the address that the client used, so that its token goes nowhere else (§1.7)."""
+    if public_url:
+        return public_url.rstrip("/")
+    host = request.headers.get("host", "")
+    if not _HOST.fullmatch(host):
+        server = request.scope.get("server") or ("localhost", None)
+        host = f"{server[0]}:{server[1]}" if server[1] else str(server[0])
+    return f"{request.url.scheme}://{host}"
+
+
+def parse_time(request: Request, name: str) -> datetime | None:
+    """A query parameter with an ISO 8601 time; a blank stands for a `+` that was not escaped (§5.3).
+
+    Raises `InvalidRequest`.
+    """
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    try:
+        time = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text)
+    except ValueError:
+        raise InvalidRequest(
+            f"{name}: {text[:60]!r} is not a time. Write ISO 8601, for example 2026-01-31T12:00:00Z."
+        ) from None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def parse_page(request: Request, limit: int) -> PageRequest:
+    """The page that a request's `cursor` asks for. Raises `InvalidRequest` for a cursor that we did not make."""
+    text = request.query_params.get("cursor")
+    if text is None:
+        return PageRequest(limit=limit)
+    try:
+        fields = parse_qs(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii"))
+        return PageRequest(limit=limit, cursor=int(fields["p"][0]), reverse=fields.get("r") == ["1"])
+    except (ValueError, KeyError, binascii.Error):
+        raise InvalidRequest("cursor: this is not a cursor of this server; start from the first page.") from None
+
+
+def page_url(request: Request, base: str, key: int | None, *, reverse: bool) -> str | None:
+    """The absolute URL of the neighbouring page: the same query with another cursor."""
+    if key is None:
+        return None
+    fields = {"p": str(key), "r": "1"} if reverse else {"p": str(key)}
+    cursor = base64.urlsafe_b64encode(urlencode(fields).encode()).decode()
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
+    return f"{base}/v1{quote(request.scope['path'])}?{urlencode([*kept, ('cursor', cursor)])}"

@@ -1,0 +1,88 @@
+"""What the handlers share: the use cases, and how to meet a request (who calls, at which address, how to render)."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cogyard.accounts import Accounts
+from cogyard.api.request import base_url, page_url
+from cogyard.api.wire import Wire, answer
+from cogyard.domain.catalog import Account
+from cogyard.domain.values import FileId, PredictionId
+from cogyard.models import Models
+from cogyard.ports import Clock, Page
+from cogyard.predictions import Predictions
+from cogyard.uploads import Uploads
+
+Handler = Callable[[Request, Account], Awaitable[Response]]
+"""A handler that knows its caller."""
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """URLs that carry their own right. The `open_…` functions give None for what we did not sign, or not for now."""
+
+    sign_output: Callable[[FileId, str, datetime], str]
+    verify_output: Callable[[FileId, str, datetime], bool]
+    stream_token: Callable[[PredictionId], str]
+    open_stream: Callable[[str], PredictionId | None]
+    sign_download: Callable[[str, FileId, int], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Yard:
+    """Everything behind the API."""
+
+    accounts: Accounts
+    models: Models
+    predictions: Predictions
+    uploads: Uploads
+    links: Links
+    clock: Clock
+    #: a folder for bodies that are too large for memory
+    spool: Path
+    output_ttl: timedelta
+    max_body_bytes: int
+    max_push_bytes: int
+    public_url: str | None
+    #: sentences that say why the server is not ready; empty when it is
+    not_ready: Callable[[], list[str]]
+
+    def authenticated(self, handler: Handler) -> Endpoint:
+        """The endpoint that runs `handler` for a caller with a valid token."""
+
+        async def endpoint(request: Request) -> Response:
+            return await handler(request, await self.accounts.authenticate(request.headers.get("authorization")))
+
+        return endpoint
+
+    def base(self, request: Request) -> str:
+        """`scheme://host` for the URLs of this answer."""
+        return base_url(request, self.public_url)
+
+    def wire(self, request: Request) -> Wire:
+        """The renderer for this request's client."""
+        return Wire(
+            base=self.base(request),
+            clock=self.clock,
+            output_ttl=self.output_ttl,
+            sign_output=self.links.sign_output,
+            stream_token=self.links.stream_token,
+        )
+
+    def page(self, request: Request, page: Page[object], results: list[dict[str, object]]) -> Response:
+        """The envelope of a list (§1.7)."""
+        base = self.base(request)
+        return answer(
+            {
+                "next": page_url(request, base, page.next, reverse=False),
+                "previous": page_url(request, base, page.previous, reverse=True),
+                "results": results,
+            }
+        )

@@ -1,0 +1,294 @@
+"""Drives one instance: boots it, claims predictions for its free slots, sees each to its end, drains, stops.
+
+Work is pulled: the queue hands out nothing by itself. Whatever ends the process, the predictions that it had are
+given back or ended here; if this server dies with it, the next one does so from the store.
+"""
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from cogyard.domain.catalog import Version
+from cogyard.domain.errors import CogyardError, SetupFailed, StorageFull
+from cogyard.domain.events import CancelRequested, Event, Failed, Interrupted, Log, Output
+from cogyard.domain.file import Content, File, FileKind
+from cogyard.domain.instance import Instance, InstanceState
+from cogyard.domain.prediction import Prediction, apply
+from cogyard.domain.values import FileId, JsonObject
+from cogyard.instances.driver import Driver, DriverEvent, Produced
+from cogyard.instances.inputs import InputFiles
+from cogyard.instances.recorder import Fenced, Recorder
+from cogyard.ports import Bus, ClaimStore, Clock, Files, FileStore, InstanceStore, Listener, PredictionStore
+
+LEASE = timedelta(seconds=15)
+"""How long a claim holds without a sign of life; extended three times in that time."""
+
+SAFETY_POLL = 1.0
+"""Seconds after which the queue is looked at without a notice, since notices may be lost."""
+
+CANCEL_POLL = 1.0
+"""Seconds after which a running prediction is looked at for a cancel without a notice."""
+
+
+class DirectorStore(ClaimStore, InstanceStore, PredictionStore, FileStore, Protocol):
+    """What a director needs of the store."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What every director of this server shares."""
+
+    store: DirectorStore
+    bus: Bus
+    clock: Clock
+    files: Files
+    inputs: InputFiles
+    prepare: Callable[[Version], Callable[[JsonObject], tuple[JsonObject, list[str]]]]
+    new_file_id: Callable[[], FileId]
+    content_type: Callable[[Path], str]
+    setup_timeout: timedelta
+    stop_grace: timedelta
+    output_ttl: timedelta
+
+
+class Director:
+    """One instance and the driver of its process."""
+
+    def __init__(
+        self, instance: Instance, version: Version, driver: Driver, scratch: Path, around: Surroundings
+    ) -> None:
+        self.instance = instance
+        self._version = version
+        self._driver = driver
+        self._scratch = scratch
+        self._around = around
+        self._prepare = around.prepare(version)
+        self._slots = asyncio.Semaphore(instance.slots)
+        self._running: set[asyncio.Task[None]] = set()
+        self._draining = asyncio.Event()
+        self._log = structlog.get_logger().bind(instance=instance.id, version=version.id[:12])
+
+    async def run(self) -> None:
+        """The instance's whole life; returns when its process is gone and its record says how it ended."""
+        try:
+            await self._set_up()
+        except SetupFailed as failure:
+            await self._driver.stop()
+            await self._setup_failed(failure)
+            return
+        try:
+            reason = await self._serve()
+        finally:
+            await self._driver.stop()
+        died = not self._draining.is_set()
+        self._log.log(logging.WARNING if died else logging.INFO, "instance.over", reason=reason, died=died)
+        await self._give_back(reason)
+        state = InstanceState.failed if died else InstanceState.stopped
+        await self._save(replace(self.instance, state=state, reason=reason, ended_at=self._around.clock.now()))
+
+    def stop(self, reason: str) -> None:
+        """Drain: claim nothing more, let what runs end, then stop."""
+        if not self._draining.is_set():
+            self.instance = replace(self.instance, state=InstanceState.stopping, reason=reason)
+            self._draining.set()
+
+    # --- setup ----------------------------------------------------------------------------------------------------
+
+    async def _set_up(self) -> None:
+        starting = asyncio.create_task(self._driver.start(self._around.setup_timeout))
+        try:
+            while not starting.done():
+                await asyncio.wait({starting}, timeout=0.02 if self._driver.process is None else None)
+                await self._note_process()
+            logs = starting.result()
+        finally:
+            starting.cancel()
+        now = self._around.clock.now()
+        await self._save(
+            replace(self.instance, state=InstanceState.idle, ready_at=now, idle_since=now, setup_logs=logs)
+        )
+        self._log.info("instance.ready", seconds=round((now - self.instance.created_at).total_seconds(), 3))
+
+    async def _note_process(self) -> None:
+        """Store the process group as soon as it exists: a server that dies now must still find it."""
+        process = self._driver.process
+        if process is not None and self.instance.pid is None:
+            await self._save(replace(self.instance, pid=process.pid, pid_started=process.started))
+
+    async def _setup_failed(self, failure: SetupFailed) -> None:
+        """End what waits for a version that does not come up; a mere crash gives it another attempt instead."""
+        now = self._around.clock.now()
+        self._log.warning("instance.setup_failed", reason=str(failure), died=failure.died)
+        for waiting in await self._around.store.waiting(self._version.id):
+            events: list[Event] = [Log(text=failure.logs)] if failure.logs else []
+            if failure.died:
+                events.append(Interrupted(at=now, reason=f"setup: {failure}"))
+            else:
+                events.append(Failed(at=now, error=f"Model setup failed: {failure}"))
+            after = waiting
+            for event in events:
+                after = apply(after, event)
+            if await self._around.store.record(waiting, after):
+                self._around.bus.publish(("prediction", waiting.id))
+        failed = replace(self.instance, state=InstanceState.failed, reason=str(failure), ended_at=now)
+        await self._save(replace(failed, setup_logs=failure.logs))
+
+    # --- serving --------------------------------------------------------------------------------------------------
+
+    async def _serve(self) -> str:
+        """Claim and run until drained or dead; returns the reason."""
+        exited = asyncio.create_task(self._driver.exited())
+        draining = asyncio.create_task(self._draining.wait())
+        helpers = [asyncio.create_task(self._claim_work()), asyncio.create_task(self._extend_leases())]
+        try:
+            await asyncio.wait({exited, draining, *helpers}, return_when=asyncio.FIRST_COMPLETED)
+            helpers[0].cancel()
+            await asyncio.wait({helpers[0]})
+            for helper in helpers:
+                if helper.done() and not helper.cancelled():
+                    helper.result()  # a broken loop is a fault of ours and must not look like a quiet instance
+            if self._running:
+                grace = None if exited.done() else self._around.stop_grace.total_seconds()
+                await asyncio.wait(self._running, timeout=grace)
+            return exited.result() if exited.done() else self.instance.reason or "stopped"
+        finally:
+            for task in (exited, draining, *helpers):
+                task.cancel()
+            await self._driver.stop()  # whatever still runs now ends as interrupted
+            if self._running:
+                await asyncio.wait(self._running)
+
+    async def _claim_work(self) -> None:
+        around = self._around
+        with around.bus.listen(("queue", self._version.id)) as work:
+            while True:
+                await self._slots.acquire()
+                claimed = None
+                try:
+                    while claimed is None:
+                        claimed = await around.store.claim(
+                            self._version.id, self.instance.id, LEASE, around.clock.now()
+                        )
+                        if claimed is None:
+                            self._rest()
+                            await work.wait(SAFETY_POLL)
+                finally:
+                    if claimed is None:
+                        self._slots.release()
+                self.instance = replace(self.instance, state=InstanceState.active, idle_since=None)
+                task = asyncio.create_task(self._run(claimed))
+                self._running.add(task)
+                task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._slots.release()
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            self._log.error("prediction.lost", exc_info=fault)
+
+    def _rest(self) -> None:
+        if not self._running and self.instance.state is InstanceState.active:
+            self.instance = replace(self.instance, state=InstanceState.idle, idle_since=self._around.clock.now())
+            self._around.bus.publish(("instances", self.instance.id))
+
+    async def _extend_leases(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE.total_seconds() / 3)
+            if self._running:
+                await self._around.store.extend(self.instance.id, LEASE, self._around.clock.now())
+
+    # --- one prediction -------------------------------------------------------------------------------------------
+
+    async def _run(self, prediction: Prediction) -> None:
+        recorder = Recorder(prediction, self._around.store, self._around.bus)
+        folder = self._scratch / "inputs" / prediction.id
+        with self._around.bus.listen(("cancel", prediction.id)) as asked:
+            watcher = asyncio.create_task(self._watch_cancel(recorder, asked))
+            try:
+                await self._record(recorder, folder)
+            except Fenced:
+                self._log.warning("prediction.fenced", prediction=prediction.id)
+            finally:
+                watcher.cancel()
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def _record(self, recorder: Recorder, folder: Path) -> None:
+        prediction, clock = recorder.prediction, self._around.clock
+        try:
+            model_input, pointers = self._prepare(prediction.input)
+            paths = await self._around.inputs.fetch(model_input, pointers, prediction.account, folder)
+        except CogyardError as fault:
+            await recorder.add(Failed(at=clock.now(), error=str(fault)))
+            return
+        async with aclosing(self._driver.submit(prediction.id, model_input, paths)) as events:
+            async for event in events:
+                try:
+                    await recorder.add(await self._stored(event, prediction))
+                except StorageFull as fault:
+                    await recorder.add(Failed(at=clock.now(), error=f"The output could not be stored: {fault}"))
+                if recorder.prediction.status.is_terminal or recorder.prediction.claimed_by is None:
+                    break
+        if recorder.prediction.claimed_by is not None:
+            await recorder.add(Interrupted(at=clock.now(), reason="the model's process stopped answering"))
+        await recorder.flush()
+        if recorder.prediction.claimed_by is None and not recorder.prediction.status.is_terminal:
+            self._around.bus.publish(("queue", self._version.id))
+
+    async def _stored(self, event: DriverEvent, prediction: Prediction) -> Event:
+        """The event as the house knows it: files that the model returned become stored files."""
+        if not isinstance(event, Produced):
+            return event
+        files = {f"/0{pointer}": await self._keep(path, prediction) for pointer, path in event.paths.items()}
+        return Output(items=(event.value,), files=files)
+
+    async def _keep(self, path: Path, prediction: Prediction) -> FileId:
+        around = self._around
+        content_type = await asyncio.to_thread(around.content_type, path)
+        file_id, now = around.new_file_id(), around.clock.now()
+        content: Content = await around.files.adopt(file_id, path)
+        await around.store.create_file(
+            File(
+                id=file_id,
+                account=prediction.account,
+                kind=FileKind.output,
+                name=path.name,
+                content_type=content_type,
+                content=content,
+                created_at=now,
+                expires_at=now + around.output_ttl,
+                prediction=prediction.id,
+            )
+        )
+        return file_id
+
+    async def _watch_cancel(self, recorder: Recorder, asked: Listener) -> None:
+        """Tell the driver when the caller cancels; the store is looked at too, since notices may be lost."""
+        prediction, wait = recorder.prediction, CANCEL_POLL
+        requested_at = prediction.cancel_requested_at
+        while requested_at is None:
+            await asked.wait(wait)
+            current = await self._around.store.get_prediction(prediction.id)
+            requested_at = self._around.clock.now() if current is None else current.cancel_requested_at
+        await recorder.add(CancelRequested(at=requested_at))
+        await self._driver.cancel(prediction.id)
+
+    async def _give_back(self, reason: str) -> None:
+        """Return claims that no task of ours holds any more, such as one that came while draining began."""
+        for left in await self._around.store.claimed(instance=self.instance.id):
+            after = apply(left, Interrupted(at=self._around.clock.now(), reason=reason))
+            if await self._around.store.record(left, after):
+                self._around.bus.publish(("prediction", left.id))
+                self._around.bus.publish(("queue", left.version))
+
+    async def _save(self, instance: Instance) -> None:
+        self.instance = instance
+        await self._around.store.save_instance(instance)
+        self._around.bus.publish(("instances", instance.id))

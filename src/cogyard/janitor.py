@@ -1,0 +1,72 @@
+"""Cleans up: what a dead server left behind at the start, claims that ran out and files that expired from then on."""
+
+import asyncio
+from dataclasses import replace
+from typing import Protocol
+
+import structlog
+
+from cogyard.domain.errors import CogyardError
+from cogyard.domain.events import Interrupted
+from cogyard.domain.instance import Instance, InstanceState
+from cogyard.domain.prediction import Prediction, apply
+from cogyard.ports import Bus, ClaimStore, Clock, Files, FileStore, InstanceStore
+from cogyard.processes import kill_group
+
+INTERVAL = 5.0
+"""Seconds between two rounds: a third of a lease, so that a lost claim is given back soon after it ran out."""
+
+FILES_A_ROUND = 500
+
+
+class JanitorStore(ClaimStore, InstanceStore, FileStore, Protocol):
+    """What the janitor needs of the store."""
+
+
+class Janitor:
+    """The server's cleaner."""
+
+    def __init__(self, store: JanitorStore, files: Files, bus: Bus, clock: Clock) -> None:
+        self._store = store
+        self._files = files
+        self._bus = bus
+        self._clock = clock
+        self._log = structlog.get_logger()
+
+    async def recover(self) -> None:
+        """Before anything starts: end the processes that an earlier server left, give its predictions back."""
+        for instance in await self._store.list_instances():
+            await self._bury(instance)
+        for prediction in await self._store.claimed():
+            await self._give_back(prediction, "the server was restarted")
+
+    async def run(self) -> None:
+        """Clean every few seconds, until cancelled."""
+        while True:
+            try:
+                await self.clean()
+            except CogyardError as fault:
+                self._log.error("janitor.failed", error=str(fault))
+            await asyncio.sleep(INTERVAL)
+
+    async def clean(self) -> None:
+        """One round."""
+        now = self._clock.now()
+        for prediction in await self._store.claimed(expired_at=now):
+            await self._give_back(prediction, "its instance gave no sign of life")
+        for file in await self._store.expired_files(now, FILES_A_ROUND):
+            await self._files.delete(file.id)
+            await self._store.delete_file(file.id)
+
+    async def _bury(self, instance: Instance) -> None:
+        if instance.pid is not None and instance.pid_started is not None:
+            await asyncio.to_thread(kill_group, instance.pid, instance.pid_started)
+        over = replace(instance, state=InstanceState.failed, reason="the server was restarted")
+        await self._store.save_instance(replace(over, ended_at=self._clock.now()))
+
+    async def _give_back(self, prediction: Prediction, reason: str) -> None:
+        after = apply(prediction, Interrupted(at=self._clock.now(), reason=reason))
+        if await self._store.record(prediction, after):
+            self._log.info("prediction.given_back", prediction=prediction.id, status=after.status, reason=reason)
+            self._bus.publish(("prediction", prediction.id))
+            self._bus.publish(("queue", prediction.version))

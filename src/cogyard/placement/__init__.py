@@ -1,0 +1,1 @@
+"""Where instances live: `local` keeps them as children of this server."""

@@ -1,0 +1,69 @@
+"""Compares what waits with what runs, and asks the placement to start or stop. It alone does."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Protocol
+
+import structlog
+
+from cogyard.domain.errors import CogyardError
+from cogyard.domain.schedule import Demand, Limits, Start, Stop, decide
+from cogyard.ports import Bus, Clock, Placement
+
+MIN_INTERVAL = 0.02
+"""Seconds between two looks: a burst of creates costs fifty small queries a second, not one for each."""
+
+SAFETY_POLL = 1.0
+"""Seconds after which the queue is looked at without a notice; also how finely idle times are told."""
+
+
+class DemandSource(Protocol):
+    """Who knows what waits."""
+
+    async def demand(self) -> Sequence[Demand]:
+        """What waits, by version."""
+        ...
+
+
+class Scheduler:
+    """Observe, decide (in `domain.schedule`), act, for ever."""
+
+    def __init__(self, store: DemandSource, placement: Placement, bus: Bus, clock: Clock, limits: Limits) -> None:
+        self._store = store
+        self._placement = placement
+        self._bus = bus
+        self._clock = clock
+        self._limits = limits
+        self._log = structlog.get_logger()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        with self._bus.listen(("queue", "*")) as queue, self._bus.listen(("instances", "*")) as instances:
+            while True:
+                await self.look()
+                await asyncio.sleep(MIN_INTERVAL)
+                await _first(queue.wait(SAFETY_POLL), instances.wait(SAFETY_POLL))
+
+    async def look(self) -> None:
+        """One round."""
+        try:
+            demand = await self._store.demand()
+            for action in decide(demand, self._placement.instances(), self._limits, self._clock.now()):
+                match action:
+                    case Start(version=version):
+                        await self._placement.start(version)
+                    case Stop(instance=instance, reason=reason):
+                        await self._placement.stop(instance, reason)
+        except CogyardError as fault:
+            # a full disk or a version that vanished must not end the scheduler; the next round tries again
+            self._log.error("scheduler.failed", error=str(fault))
+
+
+async def _first(*waits: Awaitable[bool]) -> None:
+    """Return when one of them has; the others are cancelled."""
+    tasks = {asyncio.ensure_future(wait) for wait in waits}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,75 @@
+"""Every setting, once: name, type, default, unit, help. Flags, `COGYARD_*` and the TOML file derive from it.
+
+A flag wins over the environment, the environment over `cogyard.toml` in the data folder, that over the default.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+
+def default_data_folder() -> Path:
+    """`$XDG_DATA_HOME/cogyard`, else `~/.local/share/cogyard`."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "cogyard"
+
+
+class Settings(BaseSettings):
+    """What the server can be told. Durations are seconds, sizes bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="COGYARD_", extra="ignore", frozen=True)
+
+    data: Path = Field(default_factory=default_data_folder, description="Folder for everything that is kept.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(5050, ge=0, le=65535, description="Port for plain HTTP; 0 picks a free one.")
+    tls_port: int | None = Field(
+        None, ge=0, le=65535, description="Port for HTTPS; by default 393 above the HTTP port (5443), or a free one."
+    )
+    tls: bool = Field(True, description="Serve HTTPS too, with a certificate of a local authority.")
+    token: str | None = Field(None, min_length=1, description="The first admin's API token; made up when unset.")
+    owner: str = Field("cogyard", description="The first admin's username, which owns the starter models.")
+    public_url: str | None = Field(
+        None, description="Address that answers name in their URLs; by default the one that the client used."
+    )
+    network: Literal["dev", "lan", "public"] | None = Field(
+        None, description="Which addresses file inputs may name: dev while listening on loopback, else lan."
+    )
+    max_instances: int = Field(4, ge=1, description="Cog servers that may live at once.")
+    idle_timeout: float = Field(300.0, ge=0, description="Seconds after which an idle instance stops.")
+    setup_timeout: float = Field(600.0, gt=0, description="Seconds that a model's setup may take.")
+    predict_timeout: float = Field(1800.0, gt=0, description="Seconds that one prediction may run.")
+    cancel_grace: float = Field(
+        10.0, ge=0, description="Seconds that a model has to obey a cancel before it is killed."
+    )
+    stop_grace: float = Field(10.0, ge=0, description="Seconds that running predictions get when the server stops.")
+    output_ttl: float = Field(3600.0, gt=0, description="Seconds that an output file's URL works.")
+    upload_ttl: float = Field(86400.0, gt=0, description="Seconds that an uploaded file is kept.")
+    max_body_bytes: int = Field(16 * 2**20, ge=1024, description="Largest JSON body.")
+    max_file_bytes: int = Field(100 * 2**20, ge=1, description="Largest uploaded file.")
+    max_input_bytes: int = Field(2 * 2**30, ge=1, description="Largest file that is fetched for one input.")
+    input_timeout: float = Field(300.0, gt=0, description="Seconds that fetching one input file may take.")
+    max_output_bytes: int = Field(64 * 2**20, ge=1, description="Largest output of one prediction, files not counted.")
+    max_push_bytes: int = Field(4 * 2**30, ge=1, description="Largest packed folder that can be pushed.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What the server logs.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then environment, then the TOML file of the data folder that those two name."""
+        named = {**env_settings(), **init_settings()}
+        folder = Path(str(named.get("data") or default_data_folder()))
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=folder / "cogyard.toml")
+        return init_settings, env_settings, toml

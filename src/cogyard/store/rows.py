@@ -1,0 +1,102 @@
+"""Rows into domain values and back, once for every dialect."""
+
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from cogyard.domain.catalog import Account, AccountKind, BuildConfig, Model, Token, Version, Visibility
+from cogyard.domain.file import Content, File, FileKind
+from cogyard.domain.instance import Instance, InstanceState
+from cogyard.domain.prediction import Prediction, Status
+
+Values = dict[str, Any]
+"""Column values by column name."""
+
+
+def to_account(row: RowMapping) -> Account:
+    """An account."""
+    fields = {name: row[name] for name in ("id", "username", "name", "created_at", "github_url", "avatar_url")}
+    return Account(kind=AccountKind(row["kind"]), is_admin=row["is_admin"], **fields)
+
+
+def to_token(row: RowMapping) -> Token:
+    """A token's record."""
+    names = ("id", "account", "name", "prefix", "created_at", "last_used_at", "disabled_at")
+    return Token(**{name: row[name] for name in names})
+
+
+def to_model(row: RowMapping) -> Model:
+    """A model."""
+    fields = {name: row[name] for name in row if name not in ("key", "latest_number", "visibility")}
+    return Model(visibility=Visibility(row["visibility"]), **fields)
+
+
+def from_model(model: Model) -> Values:
+    """A model's columns, but `id` and those that other commands keep (`run_count`, the latest version)."""
+    fields = asdict(model)
+    for name in ("id", "run_count", "latest_version"):
+        del fields[name]
+    return {**fields, "visibility": model.visibility.value, "key": model.full_name.lower()}
+
+
+def to_version(row: RowMapping) -> Version:
+    """A version."""
+    fields = {
+        name: row[name]
+        for name in ("id", "created_at", "cog_version", "openapi_schema", "source_digest", "environment_digest")
+    }
+    return Version(config=BuildConfig(**row["config"]), **fields)
+
+
+def from_version(version: Version) -> Values:
+    """A version's columns."""
+    return {name: value for name, value in asdict(version).items() if name != "config"} | {
+        "config": asdict(version.config)
+    }
+
+
+def to_prediction(row: RowMapping) -> Prediction:
+    """A prediction as its row has it, without its chunks."""
+    fields = {name: row[name] for name in row if name not in ("lease_until", "output_files", "webhook_events_filter")}
+    events = row["webhook_events_filter"]
+    return Prediction(
+        **{**fields, "status": Status(row["status"])},
+        output_files=row["output_files"] or {},
+        webhook_events_filter=None if events is None else tuple(events),
+    )
+
+
+def from_prediction(prediction: Prediction) -> Values:
+    """A prediction's columns, but `sequence`."""
+    names = [name for name in Prediction.__dataclass_fields__ if name != "sequence"]
+    fields = {name: getattr(prediction, name) for name in names}
+    events = prediction.webhook_events_filter
+    fields["status"] = prediction.status.value
+    fields["output_files"] = dict(prediction.output_files) or None
+    fields["webhook_events_filter"] = None if events is None else list(events)
+    return fields
+
+
+def to_instance(row: RowMapping) -> Instance:
+    """An instance."""
+    return Instance(**{**row, "state": InstanceState(row["state"])})
+
+
+def from_instance(instance: Instance) -> Values:
+    """An instance's columns."""
+    return {**asdict(instance), "state": instance.state.value}
+
+
+def to_file(row: RowMapping) -> File:
+    """A file's record."""
+    names = ("id", "account", "name", "content_type", "created_at", "expires_at", "prediction", "metadata")
+    content = Content(size=row["size"], sha256=row["sha256"], md5=row["md5"])
+    return File(kind=FileKind(row["kind"]), content=content, **{name: row[name] for name in names})
+
+
+def from_file(file: File) -> Values:
+    """A file's columns."""
+    fields = asdict(file)
+    content = fields.pop("content")
+    return {**fields, **content, "kind": file.kind.value}

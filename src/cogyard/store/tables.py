@@ -1,0 +1,258 @@
+"""The relational schema, one definition for every dialect; it repeats the invariants of the domain as constraints."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Json(TypeDecorator[Any]):
+    """JSON as text; SQL's NULL is JSON's null."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ANN401
+        """To the database."""
+        return None if value is None else orjson.dumps(value).decode()
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ANN401
+        """From the database."""
+        return None if value is None else orjson.loads(value)
+
+
+class Time(TypeDecorator[datetime]):
+    """An aware UTC time as microseconds since 1970: sorts right in every dialect and loses no zone."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """To the database."""
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
+        """From the database."""
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+Number = BigInteger().with_variant(Integer, "sqlite")
+"""A row number: SQLite counts by itself only where the type is INTEGER."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    #: the username in lower case: names that differ in case only are one name
+    Column("key", String(64), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    Column("username", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("github_url", Text),
+    Column("avatar_url", Text),
+    Column("is_admin", Boolean, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("account", Number, ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("prefix", String(12), nullable=False),
+    #: SHA-256 of the secret, in hex
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("created_at", Time, nullable=False),
+    Column("last_used_at", Time),
+    Column("disabled_at", Time),
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("key", String(130), nullable=False, unique=True),
+    Column("account", Number, ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("owner", String(64), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("visibility", String(16), nullable=False),
+    Column("hardware", String(64), nullable=False),
+    Column("description", Text),
+    Column("github_url", Text),
+    Column("paper_url", Text),
+    Column("license_url", Text),
+    Column("cover_image_url", Text),
+    Column("readme", Text),
+    Column("run_count", BigInteger, nullable=False),
+    Column("default_example", String(26)),
+    Column("latest_version", String(64)),
+    #: the number of the latest version in `model_versions`, by which models are listed
+    Column("latest_number", BigInteger, index=True),
+)
+
+versions = Table(
+    "versions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("created_at", Time, nullable=False),
+    Column("cog_version", Text, nullable=False),
+    Column("openapi_schema", Json, nullable=False),
+    Column("config", Json, nullable=False),
+    Column("source_digest", String(64), nullable=False),
+    Column("environment_digest", String(64), nullable=False),
+)
+
+model_versions = Table(
+    "model_versions",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("model", Number, ForeignKey("models.id"), nullable=False),
+    Column("version", String(64), ForeignKey("versions.id"), nullable=False, index=True),
+    UniqueConstraint("model", "version"),
+)
+
+examples = Table(
+    "examples",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("model", Number, ForeignKey("models.id"), nullable=False),
+    Column("prediction", String(26), nullable=False),
+    UniqueConstraint("model", "prediction"),
+)
+
+_ENDED = "status in ('succeeded', 'failed', 'canceled', 'aborted')"
+_WAITING = "status = 'starting' and claimed_by is null"
+
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("sequence", Number, primary_key=True, autoincrement=True),
+    Column("id", String(26), nullable=False, unique=True),
+    Column("account", Number, ForeignKey("accounts.id"), nullable=False),
+    Column("model", Text, nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("input", Json, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("is_stream", Boolean, nullable=False),
+    Column("output", Json),
+    Column("output_files", Json),
+    Column("error", Text),
+    Column("logs", Text, nullable=False),
+    Column("metrics", Json, nullable=False),
+    Column("started_at", Time),
+    Column("completed_at", Time),
+    Column("cancel_requested_at", Time),
+    Column("attempt", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("claimed_by", String(26)),
+    Column("lease_until", Time),
+    Column("webhook", Text),
+    Column("webhook_events_filter", Json),
+    Column("data_removed", Boolean, nullable=False),
+    CheckConstraint(f"(completed_at is not null) = ({_ENDED})", name="ended_has_time"),
+    CheckConstraint(f"not ({_ENDED}) or claimed_by is null", name="ended_is_unclaimed"),
+    CheckConstraint("status <> 'failed' or error is not null", name="failed_says_why"),
+    sqlite_autoincrement=True,
+)
+Index("ix_predictions_account", predictions.c.account, predictions.c.sequence)
+Index(
+    "ix_predictions_waiting",
+    predictions.c.version,
+    predictions.c.sequence,
+    sqlite_where=(predictions.c.status == "starting") & predictions.c.claimed_by.is_(None),
+    postgresql_where=(predictions.c.status == "starting") & predictions.c.claimed_by.is_(None),
+)
+Index(
+    "ix_predictions_claimed",
+    predictions.c.claimed_by,
+    sqlite_where=predictions.c.claimed_by.is_not(None),
+    postgresql_where=predictions.c.claimed_by.is_not(None),
+)
+
+chunks = Table(
+    "chunks",
+    metadata,
+    #: what a running prediction has said so far; gone, into the prediction's row, once it has ended
+    Column("prediction", Number, ForeignKey("predictions.sequence", ondelete="CASCADE"), primary_key=True),
+    Column("kind", String(8), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("data", Json, nullable=False),
+    Column("files", Json),
+)
+
+instances = Table(
+    "instances",
+    metadata,
+    Column("id", String(26), primary_key=True),
+    Column("version", String(64), nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("created_at", Time, nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("pid", Integer),
+    Column("pid_started", Float(53)),
+    Column("ready_at", Time),
+    Column("idle_since", Time),
+    Column("ended_at", Time),
+    Column("reason", Text),
+    Column("setup_logs", Text, nullable=False),
+)
+
+files = Table(
+    "files",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("id", String(26), nullable=False, unique=True),
+    Column("account", Number, ForeignKey("accounts.id"), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("md5", String(32), nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("expires_at", Time, index=True),
+    Column("prediction", String(26), index=True),
+    Column("metadata", Json, nullable=False),
+)
+Index("ix_files_account", files.c.account, files.c.kind, files.c.number)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
