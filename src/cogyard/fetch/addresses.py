@@ -28,7 +28,7 @@ _COMPATIBLE = IPv6Network("::/96")
 
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """What may be dialled: with `dev` loopback and private networks too, with `lan` private ones, with `public` neither.
+    """What may be dialled: in `dev` loopback and private networks too, in `lan` private ones, in `public` neither.
 
     `forbidden_ports` are those of this machine that are never to be reached over loopback: our own model servers'.
     """

@@ -1,0 +1,59 @@
+"""An instance's private folders: home and temp folder of its process, spool of its outputs, fetched inputs."""
+
+import re
+import shutil
+from pathlib import Path
+
+from cogyard.domain.values import PredictionId
+
+COGLET_SPOOL = Path("/tmp/coglet/predictions")
+"""Where the Cog server leaves three folders for each prediction, whatever TMPDIR says."""
+
+KEPT_SETUP_LOG = 100_000
+
+_TEMPORARY = re.compile(r"tmp[a-z0-9_]{8}")
+"""What Python's `tempfile` calls things; what a model names itself (a cache, say) is left alone."""
+
+
+def read_setup_log(scratch: Path) -> str:
+    """What the model printed in setup, the last part of it. Blocking."""
+    try:
+        content = (scratch / "spool" / "setup.log").read_bytes()
+    except OSError:
+        return ""
+    return content[-KEPT_SETUP_LOG:].decode(errors="replace")
+
+
+def clean_up_after(scratch: Path, prediction: PredictionId, kept_temporary: frozenset[str] | None) -> None:
+    """Remove what a prediction left behind. Blocking.
+
+    `kept_temporary` names what was in the temp folder after setup and stays; None leaves that folder alone, since
+    other predictions still use it.
+    """
+    shutil.rmtree(COGLET_SPOOL / prediction, ignore_errors=True)
+    if kept_temporary is None:
+        return
+    for entry in [*_entries(scratch / "spool"), *_entries(scratch / "tmp")]:
+        is_spooled = entry.parent.name == "spool" and entry.is_dir()
+        is_temporary = entry.parent.name == "tmp" and _TEMPORARY.match(entry.name) and entry.name not in kept_temporary
+        if is_spooled or is_temporary:
+            _remove(entry)
+
+
+def clean_up_all(scratch: Path) -> None:
+    """Remove the instance's folders. Blocking."""
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _remove(entry: Path) -> None:
+    if entry.is_dir() and not entry.is_symlink():
+        shutil.rmtree(entry, ignore_errors=True)
+    else:
+        entry.unlink(missing_ok=True)
