@@ -320,8 +320,8 @@ class Launch:
 class Runtime(Protocol):
     """Turns a version into something startable."""
 
-    def launch(self, version: Version, *, scratch: Path, port: int, train: bool = False) -> Launch:
-        """How to start a Cog server for the version on a loopback port, with `scratch` as its private temp folder."""
+    def launch(self, version: Version, *, scratch: Path, port: int, nonce: str, train: bool = False) -> Launch:
+        """How to start a Cog server for the version on a loopback port; `nonce` marks what its wrapper says."""
         ...
 
 

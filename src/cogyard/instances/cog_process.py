@@ -141,7 +141,7 @@ async def _wait_for_exit(pid: int) -> None:
     except ProcessLookupError:
         return
     if descriptor is None:
-        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:  # noqa: ASYNC110
             await asyncio.sleep(WORKER_POLL)
         return
     ended = asyncio.Event()

@@ -170,9 +170,7 @@ def _fields(value: Any) -> Mapping[str, Any] | None:  # noqa: ANN401
     names = getattr(type(value), "model_fields", None)
     if isinstance(names, Mapping):
         return {name: getattr(value, name) for name in names}
-    if isinstance(value, cog.BaseModel):
-        return vars(value)
-    return None
+    return dict(vars(value)) if isinstance(value, cog.BaseModel) else None
 
 
 def _spool(path: Path) -> str:
@@ -190,7 +188,7 @@ def _spool_stream(stream: io.IOBase) -> str:
     place = _place(Path(name).name if isinstance(name, str) else "output")
     if stream.seekable():
         stream.seek(0)
-    content = stream.read()  # type: ignore[attr-defined]
+    content = stream.read()
     place.write_bytes(content.encode() if isinstance(content, str) else content)
     return f"{OUTPUT_MARK}{place.parent.name}/{place.name}"
 
@@ -390,7 +388,7 @@ def _make_train(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
-    """`Predictor`, `AsyncPredictor`, `train`: made when the Cog server asks for one, so that only that one is loaded."""
+    """`Predictor`, `AsyncPredictor`, `train`: made when the Cog server asks, so that only that one is loaded."""
     if name in ("Predictor", "AsyncPredictor"):
         return _make_predictor(_load(os.environ["COGYARD_PREDICT"]), is_async=name == "AsyncPredictor")
     if name == "train":

@@ -1,0 +1,178 @@
+"""Makes a version of a pushed folder: unpack, read, describe, build the environment, give it its name."""
+
+import asyncio
+import errno
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+from cogyard.cogfolder.cogyaml import FILE, CogYaml, read_cog_yaml
+from cogyard.cogfolder.metadata import read_metadata, read_readme
+from cogyard.cogfolder.pack import source_digest, unpack
+from cogyard.cogfolder.schema import (
+    NeedsImport,
+    SchemaError,
+    check_schema,
+    derive_schema,
+    derive_schema_by_import,
+    for_serving,
+    predictor_facts,
+)
+from cogyard.domain.catalog import BuildConfig
+from cogyard.domain.errors import BuildFailed, StorageFull
+from cogyard.domain.values import JsonObject, VersionId
+from cogyard.ports import BuildLine, Built
+from cogyard.runtime.environment import Environments, Report, Requirements, requirements_of
+from cogyard.runtime.system_packages import check_system_packages
+
+SERVED_SCHEMA = Path(".cog") / "openapi_schema.json"
+"""Where the Cog server looks for the schema, relative to the model's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What an unpacked folder says, before anything is built; no `schema` yet where only importing tells."""
+
+    cog_yaml: CogYaml
+    requirements: Requirements
+    config: BuildConfig
+    schema: JsonObject | None
+    reason: str
+
+
+class FolderBuilder:
+    """Implements `ports.Builder`. Sources of versions stand below `sources`, work in progress below `work`."""
+
+    def __init__(self, environments: Environments, sources: Path, work: Path) -> None:
+        self._environments = environments
+        self._sources = sources
+        self._work = work
+
+    async def clean_up(self) -> None:
+        """Remove what an earlier server left unfinished."""
+        await asyncio.to_thread(self._clean_up)
+
+    def _clean_up(self) -> None:
+        shutil.rmtree(self._work, ignore_errors=True)
+        for folder in (self._work, self._sources):
+            folder.mkdir(parents=True, exist_ok=True)
+        self._environments.clean_up()
+
+    async def build(self, archive: Path, report: Callable[[BuildLine], Awaitable[None]]) -> Built:
+        """See `ports.Builder`."""
+        work = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._work))
+        try:
+            return await self._build(archive, work / "source", report)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StorageFull("There is no space left on the server's disk to build this model.") from error
+            raise
+        finally:
+            await asyncio.shield(asyncio.to_thread(shutil.rmtree, work, ignore_errors=True))
+
+    async def _build(self, archive: Path, folder: Path, report: Report) -> Built:
+        await report(BuildLine("source", "unpacking the folder"))
+        await asyncio.to_thread(unpack, archive, folder)
+        digest = await asyncio.to_thread(source_digest, folder)
+        read = await asyncio.to_thread(_read, folder)
+        for warning in read.cog_yaml.warnings:
+            await report(BuildLine("source", f"warning: {warning}"))
+        await report(BuildLine("schema", read.reason))
+        built_environment = await self._environments.ensure(read.requirements, folder, report)
+        try:
+            schema = read.schema or await self._import_schema(folder, read)
+            version = _version_id(digest, read.requirements.digest, schema)
+            await asyncio.to_thread(self._keep, folder, version, schema)
+        except BaseException:
+            if built_environment:
+                place = self._environments.folder(read.requirements.digest)
+                await asyncio.shield(asyncio.to_thread(shutil.rmtree, place, ignore_errors=True))
+            raise
+        await report(BuildLine("version", f"version {version[:12]} is built"))
+        kept = self._sources / version
+        return Built(
+            version=version,
+            cog_version=read.requirements.cog,
+            openapi_schema=schema,
+            config=read.config,
+            source_digest=digest,
+            environment_digest=read.requirements.digest,
+            readme=await asyncio.to_thread(read_readme, kept),
+            metadata=await asyncio.to_thread(read_metadata, kept),
+        )
+
+    async def _import_schema(self, folder: Path, read: _Read) -> JsonObject:
+        python = self._environments.python(read.requirements.digest)
+        try:
+            return await asyncio.to_thread(
+                derive_schema_by_import, folder, python, read.config.predict, read.config.train
+            )
+        except SchemaError as error:
+            raise BuildFailed(str(error)) from None
+
+    def _keep(self, folder: Path, version: VersionId, schema: JsonObject) -> None:
+        """Give the source its place, whole or not at all."""
+        place = self._sources / version
+        if place.exists():
+            return
+        served = folder / SERVED_SCHEMA
+        served.parent.mkdir(exist_ok=True)
+        served.write_bytes(orjson.dumps(for_serving(schema)))
+        folder.rename(place)
+
+
+def _read(folder: Path) -> _Read:
+    """Everything that can be known, and be wrong, before the slow part. Blocking. Raises `BuildFailed`."""
+    cog_yaml = read_cog_yaml(folder)
+    if cog_yaml.predict is None:
+        raise BuildFailed(f"{FILE}: nothing says what to run.")
+    requirements = requirements_of(folder, cog_yaml)
+    check_system_packages(cog_yaml.system_packages)
+    read_metadata(folder)
+    try:
+        facts = predictor_facts(folder, cog_yaml.predict)
+        schema, reason = _static_schema(folder, cog_yaml)
+    except SchemaError as error:
+        raise BuildFailed(str(error)) from None
+    except NeedsImport as needed:
+        raise BuildFailed(
+            f"{needed}. Cogyard reads the predictor's class from its source; define run() or predict() in this folder."
+        ) from None
+    concurrency = cog_yaml.max_concurrency or facts.max_concurrency or 1
+    if concurrency > 1 and not facts.is_async:
+        raise BuildFailed(
+            f"{FILE}: concurrency.max is {concurrency}, which needs an async predict(); make it async, or leave it out."
+        )
+    config = BuildConfig(
+        predict=cog_yaml.predict,
+        train=cog_yaml.train,
+        concurrency=concurrency,
+        environment=cog_yaml.environment,
+        is_async=facts.is_async,
+        gpu=cog_yaml.gpu,
+    )
+    return _Read(cog_yaml, requirements, config, schema, reason)
+
+
+def _static_schema(folder: Path, cog_yaml: CogYaml) -> tuple[JsonObject | None, str]:
+    supplied = folder / "openapi.json"
+    if supplied.is_file():
+        try:
+            return check_schema(json.loads(supplied.read_bytes())), "using the schema in openapi.json"
+        except ValueError as error:
+            raise SchemaError("openapi.json", None, f"is not valid JSON: {error}.") from None
+    try:
+        return derive_schema(folder, cog_yaml.predict, cog_yaml.train), "derived the schema from the source"
+    except NeedsImport as needed:
+        return None, f"the schema will be derived by importing the model: {needed}"
+
+
+def _version_id(source: str, environment: str, schema: JsonObject) -> VersionId:
+    content = {"source": source, "environment": environment, "schema": schema}
+    return VersionId(hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest())

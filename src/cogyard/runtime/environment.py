@@ -1,0 +1,287 @@
+"""Builds model environments with uv: one folder for each distinct set of requirements, shared by all that want it."""
+
+import asyncio
+import hashlib
+import json
+import platform
+import re
+import shutil
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import uv
+
+from cogyard.cogfolder.cogyaml import FILE, CogYaml, Line
+from cogyard.domain.errors import BuildFailed
+from cogyard.ports import BuildLine
+from cogyard.runtime import pins
+from cogyard.runtime.commands import Outcome, run
+
+Report = Callable[[BuildLine], Awaitable[None]]
+
+COMPLETE = "cogyard-complete"
+"""File whose presence says that an environment was built to the end."""
+
+PASSED_ON = re.compile(
+    r"(UV|PIP)_[A-Z_]+|(https?|no|all)_proxy|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|LANG|LC_ALL|TZ", re.IGNORECASE
+)
+"""Variables of the server that a build may see: where packages come from, and nothing else."""
+
+_SHOWN_LINES = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirements:
+    """All that makes one environment differ from another, and where each line came from."""
+
+    python_version: str
+    python_version_line: int | None
+    packages: tuple[str, ...]
+    source: str
+    pre_install: tuple[Line, ...]
+    run: tuple[Line, ...]
+    cog: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hex; the name of the environment's folder."""
+        content = {
+            "python": self.python_version,
+            "packages": self.packages,
+            "pre_install": [line.text for line in self.pre_install],
+            "run": [line.text for line in self.run],
+            "cog": [self.cog, pins.COGLET],
+            "platform": [platform.system(), platform.machine()],
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def requirements_of(folder: Path, cog_yaml: CogYaml) -> Requirements:
+    """What a folder's environment must hold. Blocking. Raises `BuildFailed`."""
+    packages, source = tuple(line.text for line in cog_yaml.python_packages), FILE
+    if cog_yaml.python_requirements is not None:
+        packages, source = _requirements_file(folder, cog_yaml.python_requirements)
+    return Requirements(
+        python_version=cog_yaml.python_version,
+        python_version_line=cog_yaml.python_version_line,
+        packages=packages,
+        source=source,
+        pre_install=tuple(cog_yaml.pre_install),
+        run=tuple(cog_yaml.run),
+        cog=_cog_version(cog_yaml.sdk_version),
+    )
+
+
+def _requirements_file(folder: Path, named: Line) -> tuple[tuple[str, ...], str]:
+    path = folder / named.text
+    if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
+        raise BuildFailed(f"{FILE}:{named.line}: build.python_requirements: there is no file {named.text}.")
+    lines = (line.split(" #")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
+    kept = tuple(line for line in lines if line and not line.startswith("#"))
+    for line in kept:
+        if line.startswith(("-r", "--requirement", "-e", "--editable", "-c", ".")):
+            raise BuildFailed(f"{named.text}: {line!r} is not supported; write the packages out in this one file.")
+    return kept, named.text
+
+
+def _cog_version(sdk_version: Line | None) -> str:
+    if sdk_version is None:
+        return pins.COG
+    numbers = re.match(r"(\d+)\.(\d+)", sdk_version.text)
+    if numbers is None or (int(numbers[1]), int(numbers[2])) < pins.OLDEST_SDK:
+        oldest = ".".join(map(str, pins.OLDEST_SDK))
+        raise BuildFailed(
+            f"{FILE}:{sdk_version.line}: build.sdk_version: {sdk_version.text} is not supported; write {oldest} or "
+            f"newer, or leave it out for {pins.COG}."
+        )
+    return sdk_version.text
+
+
+class Environments:
+    """The environments below `root`; `uv_command` is uv, `cache` its cache folder, `variables` the server's own."""
+
+    def __init__(self, root: Path, cache: Path, uv_command: Path, variables: Mapping[str, str]) -> None:
+        self._root = root
+        self._cache = cache
+        self._uv = uv_command
+        self._variables = variables
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    def folder(self, digest: str) -> Path:
+        """Where an environment stands, built or not."""
+        return self._root / digest
+
+    def python(self, digest: str) -> Path:
+        """Its interpreter."""
+        return self._root / digest / "bin" / "python"
+
+    def clean_up(self) -> None:
+        """Remove what an earlier server left unfinished. Blocking."""
+        self._root.mkdir(parents=True, exist_ok=True)
+        for entry in self._root.iterdir():
+            if not (entry / COMPLETE).exists():
+                shutil.rmtree(entry, ignore_errors=True)
+
+    async def ensure(self, requirements: Requirements, folder: Path, report: Report) -> bool:
+        """Build the environment unless it is there; `folder` is the model's, for build.run. True when it was built.
+
+        Raises `BuildFailed`, `StorageFull`; nothing is left of it then.
+        """
+        digest = requirements.digest
+        async with self._locks.setdefault(digest, asyncio.Lock()):
+            place = self.folder(digest)
+            if (place / COMPLETE).exists():
+                await report(BuildLine("environment", f"using the environment {digest[:12]}"))
+                return False
+            try:
+                await self._build(place, requirements, folder, report)
+            except BaseException:
+                await asyncio.shield(asyncio.to_thread(shutil.rmtree, place, ignore_errors=True))
+                raise
+            return True
+
+    async def _build(self, place: Path, wanted: Requirements, folder: Path, report: Report) -> None:
+        variables = self._build_variables(place)
+        await report(BuildLine("environment", f"building an environment with Python {wanted.python_version}"))
+        python = await self._interpreter(wanted, folder, variables)
+        await self._step(
+            "environment", [str(self._uv), "venv", "--python", python, str(place)], folder, variables, report
+        )
+        await asyncio.to_thread(_add_pip, place, self._uv)
+        for line in wanted.pre_install:
+            await self._shell("build.pre_install", line, folder, variables, report)
+        if wanted.packages:
+            outcome = await self._install(place, list(wanted.packages), folder, variables, report)
+            if outcome.code != 0:
+                raise BuildFailed(_install_failure(wanted, outcome))
+        cog = [f"cog=={wanted.cog}", f"coglet=={pins.COGLET if wanted.cog == pins.COG else wanted.cog}"]
+        outcome = await self._install(place, cog, folder, variables, report)
+        if outcome.code != 0:
+            raise BuildFailed(f"{' and '.join(cog)} cannot be installed:\n{_tail(outcome)}")
+        for line in wanted.run:
+            await self._shell("build.run", line, folder, variables, report)
+        await asyncio.to_thread((place / COMPLETE).touch)
+
+    def _build_variables(self, place: Path) -> dict[str, str]:
+        kept = {name: value for name, value in self._variables.items() if PASSED_ON.fullmatch(name)}
+        if "UV_FIND_LINKS" not in kept and "PIP_FIND_LINKS" in kept:
+            kept["UV_FIND_LINKS"] = kept["PIP_FIND_LINKS"]
+        path = f"{place / 'bin'}:{self._variables.get('PATH', '/usr/local/bin:/usr/bin:/bin')}"
+        return {
+            "UV_CACHE_DIR": str(self._cache),
+            **kept,
+            "PATH": path,
+            "HOME": self._variables.get("HOME", "/"),
+            "VIRTUAL_ENV": str(place),
+            "UV_PYTHON_DOWNLOADS": "never",
+            "UV_NO_PROGRESS": "1",
+            "UV_NO_CONFIG": "1",
+        }
+
+    async def _interpreter(self, wanted: Requirements, folder: Path, variables: Mapping[str, str]) -> str:
+        command = [str(self._uv), "python", "find", "--no-project", "--system", wanted.python_version]
+        outcome = await run(command, folder=folder, environment=variables, report=_silent)
+        if outcome.code == 0 and outcome.lines:
+            return outcome.lines[-1]
+        listing = [str(self._uv), "python", "list", "--only-installed"]
+        found = await run(listing, folder=folder, environment=variables, report=_silent)
+        versions = sorted({match[1] for line in found.lines if (match := re.match(r"cpython-(\d+\.\d+)", line))})
+        where = f"{FILE}:{wanted.python_version_line}" if wanted.python_version_line else FILE
+        raise BuildFailed(
+            f"{where}: build.python_version: Python {wanted.python_version} is not installed on this machine. "
+            f"Install it, or write one that is: {', '.join(versions) or 'none was found'}."
+        )
+
+    async def _install(
+        self, place: Path, packages: Sequence[str], folder: Path, variables: Mapping[str, str], report: Report
+    ) -> Outcome:
+        command = [str(self._uv), "pip", "install", "--python", str(place), "--compile-bytecode", *_split(packages)]
+        await report(BuildLine("environment", f"installing {', '.join(packages)}"[:500]))
+        return await run(command, folder=folder, environment=variables, report=_reporter("environment", report))
+
+    async def _shell(self, key: str, line: Line, folder: Path, variables: Mapping[str, str], report: Report) -> None:
+        await report(BuildLine("run", f"$ {line.text}"))
+        outcome = await run(
+            ["/bin/sh", "-c", line.text], folder=folder, environment=variables, report=_reporter("run", report)
+        )
+        if outcome.code != 0:
+            raise BuildFailed(
+                f"{FILE}:{line.line}: {key}: `{line.text}` failed with exit code {outcome.code}:\n{_tail(outcome)}"
+            )
+
+    async def _step(
+        self, step: str, command: list[str], folder: Path, variables: Mapping[str, str], report: Report
+    ) -> None:
+        outcome = await run(command, folder=folder, environment=variables, report=_reporter(step, report))
+        if outcome.code != 0:
+            raise BuildFailed(f"`{Path(command[0]).name} {command[1]}` failed:\n{_tail(outcome)}")
+
+
+def _split(packages: Sequence[str]) -> list[str]:
+    """Options such as `--extra-index-url URL` stand on lines of their own in requirements files."""
+    return [part for line in packages for part in (line.split() if line.startswith("-") else [line])]
+
+
+def _install_failure(wanted: Requirements, outcome: Outcome) -> str:
+    """Which package is at fault, and on which line it stands."""
+    text = "\n".join(outcome.lines)
+    culprit = re.search(r"(?:Because|and|because) ([\w.-]+) was not found|no version of ([\w.-]+)", text)
+    name = next((group for group in culprit.groups() if group), None) if culprit else None
+    lines = [line for line in wanted.packages if name and line.lower().startswith(name.lower())]
+    what = f"the package {lines[0]!r}" if lines else "the packages"
+    hint = f"{wanted.source}: {what} cannot be installed"
+    return f"{hint}; check its name and version, and that this machine reaches a package index:\n{_tail(outcome)}"
+
+
+def _tail(outcome: Outcome) -> str:
+    return "\n".join(outcome.lines[-_SHOWN_LINES:]) or "(it printed nothing)"
+
+
+def _reporter(step: str, report: Report) -> Callable[[str], Awaitable[None]]:
+    async def tell(line: str) -> None:
+        await report(BuildLine(step, line))
+
+    return tell
+
+
+async def _silent(_line: str) -> None:
+    """For output that is read, not shown."""
+
+
+def _add_pip(place: Path, uv_command: Path) -> None:
+    """A `pip` for build.run that uses uv and its cache: quick, and nothing to install first."""
+    script = f'''#!/bin/sh
+# pip for build steps, served by uv
+command="$1"
+[ $# -gt 0 ] && shift
+case "$command" in
+  install|uninstall|freeze|list|show|check|tree) ;;
+  --version|-V) echo "pip (by uv)"; exit 0 ;;
+  *) echo "pip $command is not available in build steps" >&2; exit 2 ;;
+esac
+for argument in "$@"; do
+  shift
+  case "$argument" in
+    --no-cache-dir) argument=--no-cache ;;
+    --disable-pip-version-check|--no-input|--root-user-action=*|-y|--yes|--prefer-binary|--user) continue ;;
+  esac
+  set -- "$@" "$argument"
+done
+exec "{uv_command}" pip "$command" --python "{place}" "$@"
+'''
+    for name in ("pip", "pip3"):
+        path = place / "bin" / name
+        path.write_text(script)
+        path.chmod(0o755)
+
+
+def find_uv() -> Path:
+    """The uv that came with this installation, else the one on PATH. Raises `BuildFailed`."""
+    try:
+        return Path(uv.find_uv_bin())
+    except FileNotFoundError:
+        found = shutil.which("uv")
+        if found is None:
+            raise BuildFailed("uv is not installed on the server; reinstall Cogyard, which brings it.") from None
+        return Path(found)

@@ -1,0 +1,65 @@
+"""How a version runs: the Cog server from its own environment, in its own folder, with nothing of ours in its environment."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from cogyard.domain.catalog import Version
+from cogyard.ports import Launch
+from cogyard.runtime.environment import Environments
+
+WRAPPER = Path(__file__).parent / "wrapper" / "cogyard_wrapper.py"
+
+PASSED_ON = (
+    "CUDA_VISIBLE_DEVICES",
+    "HF_HUB_OFFLINE",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "TZ",
+)
+"""Variables of the server that models may see."""
+
+
+class VenvRuntime:
+    """Implements `ports.Runtime` over the environments that `builder` made."""
+
+    def __init__(self, environments: Environments, sources: Path, variables: Mapping[str, str]) -> None:
+        self._environments = environments
+        self._sources = sources
+        self._variables = variables
+
+    def launch(self, version: Version, *, scratch: Path, port: int, nonce: str, train: bool = False) -> Launch:
+        """See `ports.Runtime`."""
+        config = version.config
+        bin_folder = self._environments.python(version.environment_digest).parent
+        name = "train" if train else "AsyncPredictor" if config.is_async else "Predictor"
+        environment = {
+            **{name: self._variables[name] for name in PASSED_ON if name in self._variables},
+            **config.environment,
+            "PATH": f"{bin_folder}:/usr/local/bin:/usr/bin:/bin",
+            "VIRTUAL_ENV": str(bin_folder.parent),
+            "HOME": str(scratch / "home"),
+            "TMPDIR": str(scratch / "tmp"),
+            "LANG": "C.UTF-8",
+            "PYTHONUNBUFFERED": "1",
+            "PORT": str(port),
+            "COG_LOG_LEVEL": "warn",
+            "COG_MAX_CONCURRENCY": str(config.concurrency),
+            "COG_TRAIN_TYPE_STUB" if train else "COG_PREDICT_TYPE_STUB": f"{WRAPPER}:{name}",
+            "COGYARD_PREDICT": config.predict,
+            "COGYARD_SPOOL": str(scratch / "spool"),
+            "COGYARD_NONCE": nonce,
+            "COGYARD_SERVER_PID": str(os.getpid()),
+        }
+        if config.train is not None:
+            environment["COGYARD_TRAIN"] = config.train
+        mode = ("--x-mode", "train") if train else ()
+        return Launch(
+            command=(str(bin_folder / "python"), "-m", "cog.server.http", "--host", "127.0.0.1", *mode),
+            environment=environment,
+            folder=self._sources / version.id,
+        )
