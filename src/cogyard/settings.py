@@ -3,7 +3,6 @@
 A flag wins over the environment, the environment over `cogyard.toml` in the data folder, that over the default.
 """
 
-import os
 from pathlib import Path
 from typing import Literal
 
@@ -15,10 +14,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-
-def default_data_folder() -> Path:
-    """`$XDG_DATA_HOME/cogyard`, else `~/.local/share/cogyard`."""
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "cogyard"
+from cogyard.settings_paths import default_data_folder
 
 
 class Settings(BaseSettings):

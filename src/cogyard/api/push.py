@@ -71,7 +71,12 @@ async def _build(
 ) -> AsyncIterator[bytes]:
     lines: asyncio.Queue[BuildLine | None] = asyncio.Queue()
     building = asyncio.create_task(yard.models.push(caller, *model, archive, lines.put))
-    building.add_done_callback(lambda _task: (lines.put_nowait(None), _discard(archive)))
+
+    def ended(_building: "asyncio.Task[Pushed]") -> None:
+        lines.put_nowait(None)
+        _discard(archive)
+
+    building.add_done_callback(ended)
     try:
         while (line := await _next(lines)) is not None:
             yield line

@@ -1,4 +1,4 @@
-"""How a version runs: the Cog server from its own environment, in its own folder, with nothing of ours in its environment."""
+"""How a version runs: the Cog server from its own environment and folder, seeing nothing of the server around it."""
 
 import os
 from collections.abc import Mapping

@@ -1,0 +1,221 @@
+"""The commands, as one literal table."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cogyard import __version__
+from cogyard.cli.client import Client, connect
+from cogyard.cli.terminal import CliError, Terminal, wants_color
+
+Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many rows.")]
+ModelName = Annotated[str, typer.Argument(metavar="OWNER/NAME")]
+PredictionName = Annotated[str, typer.Argument(metavar="ID")]
+
+
+class _State:
+    """What the global options said."""
+
+    def __init__(self) -> None:
+        self.url: str | None = None
+        self.token: str | None = None
+        self.terminal = Terminal(color=wants_color())
+
+    def options(
+        self,
+        url: Annotated[
+            str | None, typer.Option(help="The server's address [COGYARD_URL, http://127.0.0.1:5050].")
+        ] = None,
+        token: Annotated[str | None, typer.Option(help="An API token [COGYARD_TOKEN, REPLICATE_API_TOKEN].")] = None,
+        as_json: Annotated[bool, typer.Option("--json", help="Answer with one JSON document.")] = False,
+        quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but the result.")] = False,
+        no_color: Annotated[bool, typer.Option("--no-color", help="No colours [NO_COLOR].")] = False,
+        version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False,
+    ) -> None:
+        """Replicate's API on your own machines."""
+        self.url, self.token = url, token
+        self.terminal = Terminal(
+            as_json=as_json or self.terminal.as_json, quiet=quiet, color=wants_color() and not no_color
+        )
+        if version:
+            self.terminal.result(f"cogyard {__version__}")
+            raise typer.Exit
+
+    def speak(self, talk: Callable[[Client, Terminal], Awaitable[Any]]) -> None:
+        """Connect, and talk to the server."""
+
+        async def converse() -> None:
+            async with connect(self.url, self.token) as client:
+                await talk(client, self.terminal)
+
+        asyncio.run(converse())
+
+
+def _build(state: _State) -> typer.Typer:
+    app = typer.Typer(name="cogyard", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app.callback(invoke_without_command=True)(state.options)
+    for command in (_push(state), _run(state), _doctor(state)):
+        app.command()(command)
+    from cogyard.cli import resources
+
+    groups: dict[str, dict[str, Callable[..., None]]] = {
+        "models": _model_commands(state, resources),
+        "predictions": _prediction_commands(state, resources),
+        "token": _token_commands(state, resources),
+    }
+    for name, commands in groups.items():
+        group = typer.Typer(name=name, no_args_is_help=True, help=_GROUP_HELP[name])
+        for command_name, command in commands.items():
+            group.command(command_name)(command)
+        app.add_typer(group)
+    if "serve" in sys.argv:
+        from cogyard.cli.serve import serve_command
+
+        app.command("serve")(serve_command(lambda: state.terminal))
+    else:
+        app.command("serve", help="Run the server on this machine.")(lambda: None)
+    return app
+
+
+_GROUP_HELP = {
+    "models": "Look at models and their versions.",
+    "predictions": "Look at predictions, follow and cancel them.",
+    "token": "Make, list and disable API tokens.",
+}
+
+
+def _push(state: _State) -> Callable[..., None]:
+    def push(
+        folder: Annotated[Path, typer.Argument(help="A folder with a cog.yaml.")],
+        name: ModelName,
+        verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show all that the build prints.")] = False,
+        examples: Annotated[bool, typer.Option("--examples/--no-examples", help="Run cogyard.yaml's examples.")] = True,
+    ) -> None:
+        """Make a version of a Cog folder."""
+        from cogyard.cli.push import PushOptions, push_folder
+
+        async def talk(client: Client, terminal: Terminal) -> None:
+            made = await push_folder(client, terminal, folder, name, PushOptions(verbose, examples))
+            version = made.get("version")
+            identifier = version.get("id") if isinstance(version, dict) else None
+            if terminal.as_json:
+                terminal.document({"model": made.get("model"), "created": made.get("created"), "version": version})
+            else:
+                terminal.result(f"{made.get('model')}:{identifier}")
+
+        state.speak(talk)
+
+    return push
+
+
+def _run(state: _State) -> Callable[..., None]:
+    def run(  # noqa: PLR0913 - one parameter for each option
+        reference: Annotated[str, typer.Argument(metavar="OWNER/NAME[:VERSION]")],
+        inputs: Annotated[list[str] | None, typer.Option("-i", "--input", help="key=value, or key=@file.")] = None,
+        input_json: Annotated[str | None, typer.Option(help="The whole input: a JSON file, or - for stdin.")] = None,
+        wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end.")] = True,
+        stream: Annotated[bool, typer.Option("--stream/--no-stream", help="Print text as it comes.")] = True,
+        output_directory: Annotated[Path, typer.Option("-o", help="Where output files go.")] = Path(),
+        timeout: Annotated[float | None, typer.Option(help="Wait at most so many seconds.")] = None,
+        positional: Annotated[list[str] | None, typer.Argument(metavar="[key=value]...")] = None,
+    ) -> None:
+        """Run a model and show its output."""
+        from cogyard.cli.run import RunOptions, run_model
+
+        pairs = [*(inputs or []), *(positional or [])]
+        options = RunOptions(reference, pairs, input_json, wait, stream, output_directory, timeout)
+        state.speak(lambda client, terminal: run_model(client, terminal, options))
+
+    return run
+
+
+def _doctor(state: _State) -> Callable[..., None]:
+    def doctor() -> None:
+        """Check this machine and the server."""
+        from cogyard.cli.doctor import examine
+
+        asyncio.run(examine(state.terminal, state.url, state.token))
+
+    return doctor
+
+
+def _model_commands(state: _State, resources: Any) -> dict[str, Callable[..., None]]:  # noqa: ANN401 - a module
+    def list_models(limit: Limit = 100) -> None:
+        """List public models."""
+        state.speak(lambda client, terminal: resources.list_models(client, terminal, limit))
+
+    def show(name: ModelName) -> None:
+        """Show a model."""
+        state.speak(lambda client, terminal: resources.show_model(client, terminal, name))
+
+    def schema(name: ModelName) -> None:
+        """Show the inputs of a model."""
+        state.speak(lambda client, terminal: resources.show_schema(client, terminal, name))
+
+    def versions(name: ModelName, limit: Limit = 100) -> None:
+        """List the versions of a model."""
+        state.speak(lambda client, terminal: resources.list_versions(client, terminal, name, limit))
+
+    def examples(name: ModelName, limit: Limit = 100) -> None:
+        """List the examples of a model."""
+        state.speak(lambda client, terminal: resources.list_examples(client, terminal, name, limit))
+
+    return {"list": list_models, "show": show, "schema": schema, "versions": versions, "examples": examples}
+
+
+def _prediction_commands(state: _State, resources: Any) -> dict[str, Callable[..., None]]:  # noqa: ANN401 - a module
+    def list_predictions(limit: Limit = 20) -> None:
+        """List your predictions, the newest first."""
+        state.speak(lambda client, terminal: resources.list_predictions(client, terminal, limit))
+
+    def show(prediction: PredictionName) -> None:
+        """Show a prediction."""
+        state.speak(lambda client, terminal: resources.show_prediction(client, terminal, prediction))
+
+    def cancel(prediction: PredictionName) -> None:
+        """Cancel a prediction."""
+        state.speak(lambda client, terminal: resources.cancel_prediction(client, terminal, prediction))
+
+    def logs(
+        prediction: PredictionName,
+        follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until its end.")] = False,
+    ) -> None:
+        """Show what a prediction's model printed."""
+        state.speak(lambda client, terminal: resources.show_logs(client, terminal, prediction, follow=follow))
+
+    return {"list": list_predictions, "show": show, "cancel": cancel, "logs": logs}
+
+
+def _token_commands(state: _State, resources: Any) -> dict[str, Callable[..., None]]:  # noqa: ANN401 - a module
+    def list_tokens() -> None:
+        """List your tokens, without their secrets."""
+        state.speak(resources.list_tokens)
+
+    def create(name: Annotated[str, typer.Argument(help="What it is for.")]) -> None:
+        """Make a token and show it, once."""
+        state.speak(lambda client, terminal: resources.create_token(client, terminal, name))
+
+    def disable(token: Annotated[int, typer.Argument(metavar="ID")]) -> None:
+        """Disable a token."""
+        state.speak(lambda client, terminal: resources.disable_token(client, terminal, token))
+
+    return {"list": list_tokens, "create": create, "disable": disable}
+
+
+def run() -> None:
+    """Run the command line."""
+    state = _State()
+    if "--json" in sys.argv:
+        # the flag is also understood behind the command, where people write it
+        state.terminal = Terminal(as_json=True, color=False)
+        sys.argv.remove("--json")
+    try:
+        _build(state)()
+    except CliError as error:
+        state.terminal.fail(error)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,191 @@
+"""The composition root: settings in, the objects of this process out. It alone knows both sides of each seam."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+from starlette.types import ASGIApp
+
+from cogyard.accounts import Accounts
+from cogyard.api.app import create_app
+from cogyard.api.yard import Links, Yard
+from cogyard.bus import LocalBus
+from cogyard.clock import SystemClock
+from cogyard.domain.catalog import Version
+from cogyard.domain.errors import NotFound
+from cogyard.domain.instance import Instance
+from cogyard.domain.schedule import Limits
+from cogyard.domain.values import JsonObject
+from cogyard.fetch import AddressPolicy, Fetcher, FetchLimits
+from cogyard.files import FolderFiles
+from cogyard.ids import new_file_id, new_instance_id, new_prediction_id, new_signing_key, new_token
+from cogyard.instances.cog import CogServer, DriverLimits
+from cogyard.instances.director import Director, Surroundings
+from cogyard.instances.inputs import InputFiles
+from cogyard.janitor import Janitor
+from cogyard.links import LinkSigner
+from cogyard.media import content_type_of
+from cogyard.models import Models
+from cogyard.placement.local import LocalPlacement
+from cogyard.predictions import Predictions
+from cogyard.runtime.builder import FolderBuilder
+from cogyard.runtime.environment import Environments, find_uv
+from cogyard.runtime.venv import VenvRuntime
+from cogyard.scheduler import Scheduler
+from cogyard.settings import Settings
+from cogyard.store import open_store
+from cogyard.store.sqlite import SqliteStore
+from cogyard.uploads import Uploads
+from cogyard.validation import compile_input
+
+FILE_MARGIN = timedelta(hours=1)
+"""How much longer an output's bytes are kept than any URL for them is valid."""
+
+
+@dataclass(slots=True)
+class Running:
+    """A started server: its application, and what its front door has to know."""
+
+    app: ASGIApp
+    admin: str
+    stopping: bool = field(default=False)
+
+
+@asynccontextmanager
+async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
+    """Open the data folder and run everything behind the API until the context ends; `secret` is the admin's token.
+
+    On leaving, running predictions get their grace and go back to the queue after it. Raises what `open_store` raises.
+    """
+    data, clock, bus = settings.data.absolute(), SystemClock(), LocalBus()
+    await asyncio.to_thread(lambda: data.mkdir(mode=0o700, parents=True, exist_ok=True))
+    async with AsyncExitStack() as stack:
+        store = await open_store(data / "cogyard.db", clock)
+        stack.push_async_callback(store.close)
+        files = await asyncio.to_thread(FolderFiles, data / "files")
+        signer = LinkSigner(await store.get_secret("links", new_signing_key))
+        environments = Environments(data / "environments", data / "cache" / "uv", find_uv(), os.environ)
+        builder = FolderBuilder(environments, data / "sources", data / "builds")
+        await builder.clean_up()
+        fetcher = await stack.enter_async_context(_fetcher(settings))
+        inputs = InputFiles(fetcher, files, store, lambda file, query: signer.verify_output(file, query, clock.now()))
+        janitor = Janitor(store, files, bus, clock)
+        await janitor.recover()
+        scratch = data / "instances"
+        await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+        around = Surroundings(
+            store=store,
+            bus=bus,
+            clock=clock,
+            files=files,
+            inputs=inputs,
+            prepare=_prepare,
+            new_file_id=lambda: new_file_id(clock.now()),
+            content_type=content_type_of,
+            setup_timeout=timedelta(seconds=settings.setup_timeout),
+            stop_grace=timedelta(seconds=settings.stop_grace),
+            output_ttl=timedelta(seconds=settings.output_ttl + settings.predict_timeout) + FILE_MARGIN,
+        )
+        runtime = VenvRuntime(environments, data / "sources", os.environ)
+        placement = LocalPlacement(
+            _director_maker(settings, store, runtime, around, scratch),
+            store,
+            bus,
+            clock,
+            lambda: new_instance_id(clock.now()),
+        )
+        stack.push_async_callback(placement.close)
+        limits = Limits(max_instances=settings.max_instances, idle_timeout=timedelta(seconds=settings.idle_timeout))
+        for service in (Scheduler(store, placement, bus, clock, limits).run(), janitor.run()):
+            task = asyncio.create_task(service)
+            stack.push_async_callback(_end, task)
+        accounts = Accounts(store, clock, new_token)
+        admin = await accounts.bootstrap(settings.owner, secret)
+        running = Running(app=_no_app, admin=admin.username)
+        running.app = create_app(
+            Yard(
+                accounts=accounts,
+                models=Models(store, builder, clock),
+                predictions=Predictions(store, bus, clock, new_prediction_id),
+                uploads=Uploads(
+                    store,
+                    files,
+                    clock,
+                    new_file_id,
+                    settings.max_file_bytes,
+                    timedelta(seconds=settings.upload_ttl),
+                ),
+                links=Links(
+                    sign_output=signer.sign_output,
+                    verify_output=signer.verify_output,
+                    stream_token=signer.stream_token,
+                    open_stream=signer.open_stream,
+                    sign_download=signer.sign_download,
+                ),
+                clock=clock,
+                spool=data / "builds",
+                output_ttl=timedelta(seconds=settings.output_ttl),
+                max_body_bytes=settings.max_body_bytes,
+                max_push_bytes=settings.max_push_bytes,
+                public_url=settings.public_url,
+                not_ready=lambda: ["the server is stopping"] if running.stopping else [],
+            )
+        )
+        yield running
+
+
+def _fetcher(settings: Settings) -> Fetcher:
+    is_local = settings.host in ("127.0.0.1", "::1", "localhost")
+    policy = AddressPolicy(settings.network or ("dev" if is_local else "lan"))
+    return Fetcher(policy, FetchLimits(max_bytes=settings.max_input_bytes, seconds=settings.input_timeout))
+
+
+def _director_maker(
+    settings: Settings, store: SqliteStore, runtime: VenvRuntime, around: Surroundings, scratch: Path
+) -> Callable[[Instance], Awaitable[Director]]:
+    limits = DriverLimits(
+        cancel_grace=timedelta(seconds=settings.cancel_grace),
+        predict_timeout=timedelta(seconds=settings.predict_timeout),
+        output_bytes=settings.max_output_bytes,
+    )
+
+    async def make(instance: Instance) -> Director:
+        version = await store.get_version(instance.version)
+        if version is None:
+            raise NotFound(f"version {instance.version} is not in the store")
+        place = scratch / instance.id
+        driver = CogServer(
+            lambda port, nonce: runtime.launch(version, scratch=place, port=port, nonce=nonce),
+            place,
+            around.clock,
+            limits,
+        )
+        return Director(replace(instance, slots=version.config.concurrency), version, driver, place, around)
+
+    return make
+
+
+def _prepare(version: Version) -> Callable[[JsonObject], tuple[JsonObject, list[str]]]:
+    """What turns a stored input into what the model gets, and the places of the files in it."""
+    validator = compile_input(version.openapi_schema)
+
+    def prepare(given: JsonObject) -> tuple[JsonObject, list[str]]:
+        model_input = validator.prepare(given)
+        return model_input, validator.file_pointers(model_input)
+
+    return prepare
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def _no_app(_scope: object, _receive: object, _send: object) -> None:
+    raise RuntimeError("the server has not started")
