@@ -63,7 +63,7 @@ def serve_command(terminal: Callable[[], Terminal]) -> Callable[..., None]:
 
 
 def _option(name: str, field: FieldInfo) -> inspect.Parameter:
-    kind: type = {"data": Path, "tls_port": int}.get(name, str)
+    kind: Any = {"data": Path, "tls_port": int}.get(name, str)
     for plain in (int, float, bool):
         if field.annotation is plain:
             kind = plain
@@ -74,7 +74,7 @@ def _option(name: str, field: FieldInfo) -> inspect.Parameter:
 def _parameter(name: str, kind: type, help_text: str) -> inspect.Parameter:
     flag = f"--{name.replace('_', '-')}"
     flags = [f"{flag}/--no-{name.replace('_', '-')}"] if kind is bool else [flag]
-    annotation: Any = Annotated[kind | None, typer.Option(*flags, help=help_text, show_default=False)]  # type: ignore[valid-type]
+    annotation: Any = Annotated[kind | None, typer.Option(*flags, help=help_text, show_default=False)]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +15,7 @@ FETCHES_AT_ONCE = 4
 """Input files of one prediction that are fetched side by side."""
 
 _OWN_UPLOAD = re.compile(r"(?:/v1)*/files/([0-9a-z]{26})(?:/download)?")
+_UNSAFE = re.compile(r"[^A-Za-z0-9._ -]")
 _OWN_OUTPUT = re.compile(r"/delivery/([0-9a-z]{26})/[^/]*")
 
 
@@ -66,13 +68,15 @@ class InputFiles:
 
     async def _resolve(self, url: str, account: AccountId, folder: Path) -> Path:
         own = await self._own_file(url, account)
-        if own is not None:
-            return own
         await asyncio.to_thread(folder.mkdir, parents=True)
-        return await self._fetcher.fetch(url, folder)
+        if own is None:
+            return await self._fetcher.fetch(url, folder)
+        stored, name = own
+        # a copy: models may write to their inputs, and go by their names
+        return await asyncio.to_thread(shutil.copyfile, stored, folder / (_UNSAFE.sub("_", name)[-100:] or "file"))
 
-    async def _own_file(self, url: str, account: AccountId) -> Path | None:
-        """The stored bytes behind one of our own URLs, whichever of our addresses it names."""
+    async def _own_file(self, url: str, account: AccountId) -> tuple[Path, str] | None:
+        """The stored bytes behind one of our own URLs, whichever of our addresses it names, and their name."""
         if not url.startswith(("http://", "https://")):
             return None
         parts = urlsplit(url)
@@ -84,7 +88,8 @@ class InputFiles:
             return None
         if output and not self._verify_output(record.id, parts.query):
             return None
-        return await self._files.local_path(record.id)
+        path = await self._files.local_path(record.id)
+        return None if path is None else (path, record.name)
 
 
 def value_at(value: Json, pointer: str) -> Json:
