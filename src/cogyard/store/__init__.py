@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cogyard.ports import Clock
 from cogyard.store.migrate import migrate
-from cogyard.store.sqlite import SqliteStore
+from cogyard.store.sqlite import SqliteStore, lock_folder
 
 
 async def open_store(path: Path, clock: Clock) -> SqliteStore:
@@ -18,5 +18,10 @@ async def open_store(path: Path, clock: Clock) -> SqliteStore:
     Raises `store.migrate.NewerSchema`, `store.migrate.NotADatabase`, `store.sqlite.DataFolderInUse`.
     """
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-    await asyncio.to_thread(migrate, path)
-    return SqliteStore(path, clock)
+    lock = lock_folder(path.with_suffix(".lock"))
+    try:
+        await asyncio.to_thread(migrate, path)
+    except BaseException:
+        lock.close()
+        raise
+    return SqliteStore(path, clock, lock)

@@ -1,4 +1,4 @@
-"""Brings a database to this release's schema, one transaction for each step."""
+"""Brings a database to this release's schema, in one transaction: it is there whole, or as it was."""
 
 import sqlite3
 from contextlib import closing
@@ -8,7 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import NullPool
 
@@ -27,7 +27,9 @@ class NotADatabase(CogyardError):
 
 def migrate(path: Path) -> None:
     """Apply what is missing. Blocking. Raises `NewerSchema`, `NotADatabase`; then the file is as it was."""
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"isolation_level": None})
+    # SQLite can undo changes of the schema too, but the driver would not begin a transaction for them
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     scripts = ScriptDirectory.from_config(config)
@@ -46,6 +48,7 @@ def migrate(path: Path) -> None:
             if current != scripts.get_current_head():
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
+                connection.commit()
     except (DatabaseError, sqlite3.DatabaseError) as error:
         cause = error.orig if isinstance(error, DatabaseError) else error
         if "not a database" in str(cause):

@@ -57,8 +57,8 @@ class DataFolderInUse(CogyardError):
 class SqliteStore:
     """Implements `ports.Store`. Make one with `store.open_store`."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
-        self._lock = _lock(path.with_suffix(".lock"))
+    def __init__(self, path: Path, clock: Clock, lock: TextIO) -> None:
+        self._lock = lock
         self._clock = clock
         self._write_engine = _engine(path, begin="BEGIN IMMEDIATE", pool_size=1)
         self._read_engine = _engine(path, begin="BEGIN", pool_size=READERS)
@@ -301,8 +301,8 @@ def _engine(path: Path, *, begin: str, pool_size: int) -> Engine:
     return engine
 
 
-def _lock(path: Path) -> TextIO:
-    """Hold the folder for this process. Raises `DataFolderInUse`."""
+def lock_folder(path: Path) -> TextIO:
+    """Hold a folder for this process, with the lock file `path` in it. Raises `DataFolderInUse`."""
     file = path.open("a+")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,12 +6,11 @@ from cogyard.store.tables import metadata
 
 
 def run() -> None:
-    """Each step in a transaction of its own, with its record."""
+    """All steps, in the transaction of that connection."""
     context.configure(
         connection=context.config.attributes["connection"],
         target_metadata=metadata,
         render_as_batch=True,
-        transaction_per_migration=True,
     )
     with context.begin_transaction():
         context.run_migrations()
