@@ -103,8 +103,9 @@ class Predictor(BasePredictor):
 
 def run_net(net: ncnn.Net, tile: np.ndarray) -> np.ndarray:
     """One tile through the network."""
+    planes = np.ascontiguousarray(tile.transpose(2, 0, 1))
     extractor = net.create_extractor()
-    extractor.input("data", ncnn.Mat(np.ascontiguousarray(tile.transpose(2, 0, 1))))
+    extractor.input("data", ncnn.Mat(planes).clone())  # a Mat of an array only borrows its memory
     failed, made = extractor.extract("output")
     if failed:
         raise RuntimeError("The network could not process the picture.")
