@@ -13,6 +13,7 @@ import orjson
 
 from cogyard.domain.errors import SetupFailed
 from cogyard.domain.events import Canceled, Failed, Interrupted, Log, Metric, MetricMode, Started, Succeeded
+from cogyard.domain.prediction import MAX_LOG_CHARACTERS
 from cogyard.domain.values import Json, JsonObject, PredictionId
 from cogyard.instances.cog_process import CogProcess, free_port
 from cogyard.instances.cog_stream import CogEvent, EventTooLarge, read_events
@@ -27,6 +28,8 @@ BUSY_RETRY = 3.0
 """Seconds for which "no slot is free" is believed to be late news (the slot is freed after the answer is sent)."""
 
 _PREFIXES = re.compile(r"^(?:(?:Prediction failed|Setup failed|Generator iteration error|Async prediction failed): )+")
+_MODES = {"increment": MetricMode.increment, "incr": MetricMode.increment, "append": MetricMode.append}
+_TOO_FAST = "The model printed or returned more at once than could be read."
 _ID = re.compile(r"[0-9a-z]{26}")
 
 
@@ -46,6 +49,7 @@ class _Run:
     prediction: PredictionId
     ending: Canceled | Failed | None = None
     output_bytes: int = 0
+    log_characters: int = 0
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
 
@@ -257,13 +261,20 @@ class CogServer:
                 case "start":
                     yield Started(at=self._clock.now())
                 case "log":
-                    yield Log(text=str(event.data.get("data", "")))
+                    text = str(event.data.get("data", ""))
+                    if run.log_characters <= MAX_LOG_CHARACTERS:  # the rest would be dropped anyway, at a cost
+                        yield Log(text=text)
+                    run.log_characters += len(text)
                 case "output" | "metric":
                     told = self._told(run, event)
                     if told is not None:
                         yield told
                 case "completed":
                     yield await self._completed(run, event)
+                    return
+                case "error":
+                    self._end(run, Failed(at=self._clock.now(), error=_TOO_FAST))
+                    yield run.ending or Canceled(at=self._clock.now())
                     return
 
     def _told(self, run: _Run, event: CogEvent) -> DriverEvent | None:
@@ -361,8 +372,7 @@ def _metric(data: JsonObject) -> Metric | None:
     name, mode = data.get("name"), data.get("mode")
     if not isinstance(name, str):
         return None
-    known = {entry.value: entry for entry in MetricMode}
-    return Metric(name=name, value=data.get("value"), mode=known.get(str(mode), MetricMode.replace))
+    return Metric(name=name, value=data.get("value"), mode=_MODES.get(str(mode), MetricMode.replace))
 
 
 def _told_error(error: Json) -> str:

@@ -18,7 +18,7 @@ import structlog
 
 from cogyard.domain.catalog import Version
 from cogyard.domain.errors import CogyardError, SetupFailed, StorageFull
-from cogyard.domain.events import CancelRequested, Event, Failed, Interrupted, Log, Output
+from cogyard.domain.events import Canceled, CancelRequested, Event, Failed, Interrupted, Log, Output, Succeeded
 from cogyard.domain.file import Content, File, FileKind
 from cogyard.domain.instance import Instance, InstanceState
 from cogyard.domain.prediction import Prediction, apply
@@ -79,10 +79,13 @@ class Director:
     async def run(self) -> None:
         """The instance's whole life; returns when its process is gone and its record says how it ended."""
         try:
-            await self._set_up()
+            is_ready = await self._set_up()
         except SetupFailed as failure:
             await self._driver.stop()
             await self._setup_failed(failure)
+            return
+        if not is_ready:
+            await self._end(self.instance.reason or "stopped", InstanceState.stopped)
             return
         try:
             reason = await self._serve()
@@ -91,8 +94,7 @@ class Director:
         died = not self._draining.is_set()
         self._log.log(logging.WARNING if died else logging.INFO, "instance.over", reason=reason, died=died)
         await self._give_back(reason)
-        state = InstanceState.failed if died else InstanceState.stopped
-        await self._save(replace(self.instance, state=state, reason=reason, ended_at=self._around.clock.now()))
+        await self._end(reason, InstanceState.failed if died else InstanceState.stopped)
 
     def stop(self, reason: str) -> None:
         """Drain: claim nothing more, let what runs end, then stop."""
@@ -102,20 +104,29 @@ class Director:
 
     # --- setup ----------------------------------------------------------------------------------------------------
 
-    async def _set_up(self) -> None:
+    async def _set_up(self) -> bool:
+        """Start the model; False when the instance was told to stop before it was ready. Raises `SetupFailed`."""
         starting = asyncio.create_task(self._driver.start(self._around.setup_timeout))
+        draining = asyncio.create_task(self._draining.wait())
         try:
-            while not starting.done():
-                await asyncio.wait({starting}, timeout=0.02 if self._driver.process is None else None)
+            while not starting.done() and not draining.done():
+                pause = 0.02 if self.instance.pid is None else None
+                await asyncio.wait({starting, draining}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
                 await self._note_process()
+            if not starting.done():
+                return False
             logs = starting.result()
         finally:
-            starting.cancel()
+            draining.cancel()
+            if not starting.done():
+                starting.cancel()
+                await asyncio.wait({starting})
         now = self._around.clock.now()
         await self._save(
             replace(self.instance, state=InstanceState.idle, ready_at=now, idle_since=now, setup_logs=logs)
         )
         self._log.info("instance.ready", seconds=round((now - self.instance.created_at).total_seconds(), 3))
+        return True
 
     async def _note_process(self) -> None:
         """Store the process group as soon as it exists: a server that dies now must still find it."""
@@ -230,17 +241,23 @@ class Director:
             return
         async with aclosing(self._driver.submit(prediction.id, model_input, paths)) as events:
             async for event in events:
-                try:
-                    await recorder.add(await self._stored(event, prediction))
-                except StorageFull as fault:
-                    await recorder.add(Failed(at=clock.now(), error=f"The output could not be stored: {fault}"))
-                if recorder.prediction.status.is_terminal or recorder.prediction.claimed_by is None:
+                if await self._take(recorder, event):
                     break
         if recorder.prediction.claimed_by is not None:
             await recorder.add(Interrupted(at=clock.now(), reason="the model's process stopped answering"))
         await recorder.flush()
-        if recorder.prediction.claimed_by is None and not recorder.prediction.status.is_terminal:
+        if not recorder.prediction.status.is_terminal:
             self._around.bus.publish(("queue", self._version.id))
+
+    async def _take(self, recorder: Recorder, event: DriverEvent) -> bool:
+        """Hand an event to the recorder; True when it was the last one."""
+        try:
+            await recorder.add(await self._stored(event, recorder.claimed))
+        except StorageFull as fault:
+            error = f"The output could not be stored: {fault}"
+            await recorder.add(Failed(at=self._around.clock.now(), error=error))
+            return True
+        return isinstance(event, Succeeded | Failed | Canceled | Interrupted)
 
     async def _stored(self, event: DriverEvent, prediction: Prediction) -> Event:
         """The event as the house knows it: files that the model returned become stored files."""
@@ -287,6 +304,9 @@ class Director:
             if await self._around.store.record(left, after):
                 self._around.bus.publish(("prediction", left.id))
                 self._around.bus.publish(("queue", left.version))
+
+    async def _end(self, reason: str, state: InstanceState) -> None:
+        await self._save(replace(self.instance, state=state, reason=reason, ended_at=self._around.clock.now()))
 
     async def _save(self, instance: Instance) -> None:
         self.instance = instance

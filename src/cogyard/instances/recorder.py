@@ -25,6 +25,8 @@ class Recorder:
     """The one that writes a claimed prediction. Use as a context: leaving it stores what is left."""
 
     def __init__(self, prediction: Prediction, store: ClaimStore, bus: Bus) -> None:
+        #: the prediction as it was claimed
+        self.claimed = prediction
         self._stored = prediction
         self._current = prediction
         self._pending: list[Event] = []

@@ -10,6 +10,9 @@ from cogyard.runtime.environment import Environments
 
 WRAPPER = Path(__file__).parent / "wrapper" / "cogyard_wrapper.py"
 
+EVENTS_AHEAD = 32_768
+"""Events that a model may be ahead of us; the Cog server's own 1,024 are a few milliseconds of printing."""
+
 PASSED_ON = (
     "CUDA_VISIBLE_DEVICES",
     "HF_HUB_OFFLINE",
@@ -48,6 +51,7 @@ class VenvRuntime:
             "PYTHONUNBUFFERED": "1",
             "PORT": str(port),
             "COG_LOG_LEVEL": "warn",
+            "COG_STREAM_HISTORY_CAPACITY": str(EVENTS_AHEAD),
             "COG_MAX_CONCURRENCY": str(config.concurrency),
             "COG_TRAIN_TYPE_STUB" if train else "COG_PREDICT_TYPE_STUB": f"{WRAPPER}:{name}",
             "COGYARD_PREDICT": config.predict,

@@ -1,0 +1,14 @@
+"""A model whose process ends in setup."""
+
+import os
+
+from cog import BasePredictor
+
+
+class Predictor(BasePredictor):
+    def setup(self) -> None:
+        print("about to leave")
+        os._exit(7)
+
+    def predict(self, text: str = "") -> str:
+        return text
