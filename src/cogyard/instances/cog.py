@@ -131,7 +131,9 @@ class CogServer:
                 process.watch_worker()
                 return
             if status == "SETUP_FAILED":
-                raise await self._setup_failed(_setup_error(health), died=False)
+                error = _setup_error(health)
+                died = error == "worker crashed"
+                raise await self._setup_failed(await self._reason() if died else error, died=died)
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 0.1)
 

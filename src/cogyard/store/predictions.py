@@ -133,14 +133,14 @@ def extend(connection: Connection, instance: InstanceId, lease: timedelta, at: d
 
 def record(connection: Connection, before: Prediction, after: Prediction) -> bool:
     """Store a step, unless the prediction has ended or was claimed anew since `before` was read."""
-    is_over = after.status.is_terminal or (before.claimed_by is not None and after.claimed_by is None)
-    changed = _row_changes(before, after, whole=is_over)
+    is_whole = after.claimed_by is None  # chunks are for the time of a claim only
+    changed = _row_changes(before, after, whole=is_whole)
     step = update(predictions).where(
         _C.sequence == before.sequence, _C.epoch == before.epoch, _C.completed_at.is_(None)
     )
     if connection.execute(step.values(**changed)).rowcount != 1:
         return False
-    if is_over:
+    if is_whole:
         connection.execute(_FORGET_CHUNKS, {"sequence_is": before.sequence})
     else:
         _append_chunks(connection, before, after)

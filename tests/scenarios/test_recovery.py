@@ -1,0 +1,160 @@
+"""What a kill or a full disk leaves behind: nothing lost, nothing running, a clear word."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cogyard.store.sqlite import lock_folder
+from tests.yard import FOLDERS, TOKEN, Yard, wait_until
+
+
+def test_predictions_outlive_a_killed_server_and_its_models_do_not(own_yard: Yard) -> None:
+    yard = own_yard.start()
+    reference = yard.push(FOLDERS / "canary", "acme/canary", "--no-examples")
+    model = yard.run(reference, {"mode": "pids"})["output"]
+    running = yard.create(reference, {"mode": "loop"}).json()["id"]
+    queued = [yard.create(reference, {"text": str(number)}).json()["id"] for number in range(20)]
+    yard.until_status(running, "processing")
+
+    yard.kill()
+    wait_until(lambda: not psutil.pid_exists(model["worker"]), 5, "the end of the orphaned model")
+    yard.start()
+    yard.until_status(running, "processing")
+    assert "the server was restarted" in yard.get(running)["logs"]
+    with yard.http as http:
+        http.post(f"/predictions/{running}/cancel")
+
+    assert yard.end_of(running)["status"] == "canceled"
+    assert [yard.end_of(one)["output"]["text"] for one in queued] == [str(number) for number in range(20)]
+
+
+def test_kills_at_any_moment_lose_nothing_that_was_acknowledged(own_yard: Yard) -> None:
+    yard = own_yard.start()
+    reference = yard.push(FOLDERS / "canary", "acme/canary", "--no-examples")
+    acknowledged: list[str] = []
+    for round_number in range(5):
+        count = 20 + 7 * round_number
+        acknowledged += [yard.create(reference, {"text": str(number)}).json()["id"] for number in range(count)]
+        yard.kill()
+        yard.start()
+
+    ends = [yard.end_of(one) for one in acknowledged]
+
+    assert {end["status"] for end in ends} == {"succeeded"}
+
+
+def test_a_stopped_server_gives_running_predictions_back(own_yard: Yard) -> None:
+    own_yard.settings["stop_grace"] = "0.2"
+    yard = own_yard.start()
+    reference = yard.push(FOLDERS / "canary", "acme/canary", "--no-examples")
+    running = yard.create(reference, {"mode": "loop"}).json()["id"]
+    yard.until_status(running, "processing")
+
+    yard.stop()
+    yard.start()
+
+    yard.until_status(running, "processing")
+    with yard.http as http:
+        http.post(f"/predictions/{running}/cancel")
+    assert yard.end_of(running)["status"] == "canceled"
+
+
+def test_output_that_was_shown_is_never_contradicted_by_a_second_run(own_yard: Yard, tmp_path: Path) -> None:
+    yard = own_yard.start()
+    reference = yard.push(FOLDERS / "canary-stream", "acme/stream")
+    streaming = yard.create(reference, {"text": "you", "gate": str(tmp_path)}).json()["id"]
+    wait_until(lambda: yard.get(streaming)["output"] == ["hello "], 30, "the first item")
+
+    yard.kill()
+    yard.start()
+    done = yard.end_of(streaming)
+
+    assert done["status"] == "failed"
+    assert done["output"] == ["hello "]
+    assert "run it again" in done["error"]
+
+
+def test_a_second_server_on_the_same_folder_says_who_has_it(own_yard: Yard) -> None:
+    yard = own_yard.start()
+    assert yard.process is not None
+
+    other = Yard(yard.data)
+    ended = subprocess.run(
+        [sys.executable, "-m", "cogyard", "serve"],
+        env=other.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ended.returncode == 5
+    assert f"in use by another Cogyard server (process {yard.process.pid})" in ended.stderr
+    assert "COGYARD_DATA" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_taken_port_is_named_with_what_to_do(yard: Yard, tmp_path: Path) -> None:
+    other = Yard(tmp_path, port=yard.port)
+    ended = other.cogyard("serve")
+
+    assert ended.returncode == 5
+    assert f"Port {yard.port} of 127.0.0.1 cannot be used" in ended.stderr
+    assert "COGYARD_PORT" in ended.stderr
+
+
+def test_a_database_of_a_newer_release_is_left_alone(tmp_path: Path) -> None:
+    other = Yard(tmp_path / "data").start()
+    other.stop()
+    with sqlite3.connect(tmp_path / "data" / "cogyard.db") as database:
+        database.execute("update alembic_version set version_num = '9999'")
+    database.close()
+
+    ended = other.cogyard("serve")
+
+    assert ended.returncode == 5
+    assert "has schema 9999, which this release of Cogyard does not know" in ended.stderr
+    assert "Upgrade Cogyard" in ended.stderr
+
+
+def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "cogyard.db").write_bytes(b"these are not the rows you are looking for" * 100)
+
+    ended = Yard(tmp_path).cogyard("serve")
+
+    assert ended.returncode == 5
+    assert "is not a database" in ended.stderr
+
+
+def test_the_folder_lock_goes_with_its_holder(tmp_path: Path) -> None:
+    lock_folder(tmp_path / "cogyard.lock").close()
+    lock_folder(tmp_path / "cogyard.lock").close()
+
+
+@pytest.mark.skipif(shutil.which("mount") is None or not Path("/sys").exists(), reason="needs to mount a small disk")
+def test_a_full_disk_at_push_leaves_nothing_and_the_server_up(own_yard: Yard) -> None:
+    own_yard.data.mkdir(parents=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(own_yard.data)], capture_output=True, check=False
+    )
+    if mounted.returncode != 0:
+        pytest.skip("this user may not mount a small disk")
+    try:
+        yard = own_yard.start()
+        pushed = yard.cogyard("push", str(FOLDERS / "canary"), "acme/canary")
+
+        assert pushed.returncode != 0
+        assert "no space left" in pushed.stderr.lower()
+        assert not list((yard.data / "environments").iterdir())
+        assert not list((yard.data / "sources").iterdir())
+        with yard.http as http:
+            assert http.get("/account", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+            assert http.get("/models/acme/canary").status_code == 404
+    finally:
+        own_yard.stop()
+        subprocess.run(["umount", str(own_yard.data)], check=False)
