@@ -18,7 +18,7 @@ from cogyard.domain.values import Json, JsonObject, PredictionId
 from cogyard.instances.cog_process import CogProcess, free_port
 from cogyard.instances.cog_stream import CogEvent, EventTooLarge, read_events
 from cogyard.instances.driver import DriverEvent, Process, Produced
-from cogyard.instances.scratch import clean_up_after, clean_up_all, read_setup_log
+from cogyard.instances.scratch import clean_up_after, clean_up_all, read_setup_error, read_setup_log
 from cogyard.ports import Clock, Launch
 
 LOG_ROOM_BYTES = 256 * 2**20
@@ -150,11 +150,12 @@ class CogServer:
     async def _setup_failed(self, reason: str, *, died: bool) -> SetupFailed:
         """Stop everything; the error to raise, with what setup printed."""
         logs = await asyncio.to_thread(read_setup_log, self._scratch)
-        if not logs and died and self._process is not None:
+        error = await asyncio.to_thread(read_setup_error, self._scratch)
+        if not logs and died and error is None and self._process is not None:
             logs = self._process.printed()
-        told = _last_line_of_traceback(logs) if not died else None
         await self.stop()
-        return SetupFailed(told or reason, logs, died=died)
+        # a worker whose setup raised ends too, so its word comes before its exit code
+        return SetupFailed(error or reason, logs, died=died and error is None)
 
     # --- predictions ----------------------------------------------------------------------------------------------
 
@@ -392,16 +393,6 @@ def _setup_error(health: JsonObject) -> str:
     logs = setup.get("logs") if isinstance(setup, dict) else None
     lines = [line for line in str(logs or "").splitlines() if line and not line.startswith("[coglet")]
     return _PREFIXES.sub("", lines[-1]) if lines else "setup failed without a word"
-
-
-def _last_line_of_traceback(logs: str) -> str | None:
-    _, found, trace = logs.rpartition("Traceback (most recent call last):")
-    lines = [line for line in (trace if found else logs).splitlines() if line.strip()]
-    if not lines:
-        return None
-    if found or re.match(r"[\w.]+(?:Error|Exception|Interrupt|Exit)\b", lines[-1]):
-        return lines[-1].strip()
-    return None
 
 
 def _detail(text: str) -> str:

@@ -1,5 +1,6 @@
 """An instance's private folders: home and temp folder of its process, spool of its outputs, fetched inputs."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ COGLET_SPOOL = Path("/tmp/coglet/predictions")
 """Where the Cog server leaves three folders for each prediction, whatever TMPDIR says."""
 
 KEPT_SETUP_LOG = 100_000
+"""Bytes."""
 
 _TEMPORARY = re.compile(r"tmp[a-z0-9_]{8}")
 """What Python's `tempfile` calls things; what a model names itself (a cache, say) is left alone."""
@@ -17,11 +19,21 @@ _TEMPORARY = re.compile(r"tmp[a-z0-9_]{8}")
 
 def read_setup_log(scratch: Path) -> str:
     """What the model printed in setup, the last part of it. Blocking."""
+    return _tail(scratch / "spool" / "setup.log").decode(errors="replace")
+
+
+def read_setup_error(scratch: Path) -> str | None:
+    """What setup raised, as a traceback ends; None when it raised nothing. Blocking."""
+    return _tail(scratch / "spool" / "setup.error").decode(errors="replace") or None
+
+
+def _tail(path: Path) -> bytes:
     try:
-        content = (scratch / "spool" / "setup.log").read_bytes()
+        with path.open("rb") as file:
+            file.seek(max(file.seek(0, os.SEEK_END) - KEPT_SETUP_LOG, 0))
+            return file.read(KEPT_SETUP_LOG)
     except OSError:
-        return ""
-    return content[-KEPT_SETUP_LOG:].decode(errors="replace")
+        return b""
 
 
 def clean_up_after(scratch: Path, prediction: PredictionId, kept_temporary: frozenset[str] | None) -> None:

@@ -38,6 +38,7 @@ WHOLE = f"cogyard_{NONCE}"
 the name of the metric that carries the items of an async generator."""
 SPOOL = Path(os.environ.get("COGYARD_SPOOL") or ".")
 SETUP_LOG = SPOOL / "setup.log"
+SETUP_ERROR = SPOOL / "setup.error"
 
 _numbers = itertools.count()
 
@@ -109,6 +110,8 @@ class _SetupOutput:
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if error is not None:
             print_traceback(error)
+            last = traceback.format_exception_only(type(error), error)[-1].strip()
+            SETUP_ERROR.write_text(last, encoding="utf-8", errors="replace")
         sys.stdout.flush()
         sys.stderr.flush()
         sys.stdout, sys.stderr = self._streams

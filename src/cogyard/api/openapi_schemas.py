@@ -1,0 +1,169 @@
+"""The schemas of the API's bodies, as `openapi` refers to them."""
+
+from cogyard.domain.values import Json, JsonObject
+
+_TEXT: JsonObject = {"type": "string"}
+_MAYBE_TEXT: JsonObject = {"type": ["string", "null"]}
+_TIME: JsonObject = {"type": "string", "format": "date-time"}
+_MAYBE_TIME: JsonObject = {"type": ["string", "null"], "format": "date-time"}
+_URI: JsonObject = {"type": "string", "format": "uri"}
+_OBJECT: JsonObject = {"type": "object"}
+_EVENTS: JsonObject = {"type": "array", "items": {"type": "string", "enum": ["start", "output", "logs", "completed"]}}
+_HEX: JsonObject = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+
+
+def _object(required: list[str], **properties: JsonObject) -> JsonObject:
+    names: list[Json] = list(required)
+    return {"type": "object", "required": names, "properties": dict(properties)}
+
+
+_REQUEST: JsonObject = {
+    "input": {**_OBJECT, "description": "The model's input, by the `Input` schema of its version."},
+    "webhook": {**_URI, "description": "Told of the prediction's events."},
+    "webhook_events_filter": _EVENTS,
+    "webhook_completed": {**_URI, "deprecated": True},
+    "stream": {"type": "boolean", "deprecated": True},
+}
+_LINK_NAMES = ("description", "github_url", "paper_url", "license_url", "cover_image_url")
+_LINKS: dict[str, JsonObject] = dict.fromkeys(_LINK_NAMES, _MAYBE_TEXT)
+
+SCHEMAS: JsonObject = {
+    "VersionPredictionRequest": {
+        "type": "object",
+        "required": ["version", "input"],
+        "additionalProperties": False,
+        "properties": {
+            "version": {**_TEXT, "description": "A version's id, `owner/name:id`, or `owner/name` for the latest."},
+            **_REQUEST,
+        },
+    },
+    "PredictionRequest": {
+        "type": "object",
+        "required": ["input"],
+        "additionalProperties": False,
+        "properties": _REQUEST,
+    },
+    "Prediction": _object(
+        ["id", "model", "version", "input", "output", "error", "logs", "status", "data_removed", "created_at", "urls"],
+        id={"type": "string", "pattern": "^[0-9a-z]{26}$"},
+        model=_TEXT,
+        version=_TEXT,
+        input=_OBJECT,
+        output={"description": "null until there is some."},
+        error=_MAYBE_TEXT,
+        logs=_TEXT,
+        status={
+            "type": "string",
+            "enum": ["starting", "processing", "succeeded", "failed", "canceled", "aborted"],
+        },
+        data_removed={"type": "boolean"},
+        created_at=_TIME,
+        started_at=_MAYBE_TIME,
+        completed_at=_MAYBE_TIME,
+        metrics={
+            "type": "object",
+            "properties": {"predict_time": {"type": "number"}, "total_time": {"type": "number"}},
+        },
+        source={"type": "string", "enum": ["api", "web"]},
+        urls=_object(["get", "cancel", "web"], get=_URI, cancel=_URI, web=_URI, stream=_URI),
+        webhook=_URI,
+        webhook_events_filter=_EVENTS,
+    ),
+    "ModelRequest": _object(
+        ["owner", "name", "visibility", "hardware"],
+        owner=_TEXT,
+        name=_TEXT,
+        visibility={"type": "string", "enum": ["public", "private"]},
+        hardware=_TEXT,
+        **_LINKS,
+    ),
+    "Model": _object(
+        ["url", "owner", "name", "visibility", "run_count", "default_example", "latest_version"],
+        url=_URI,
+        owner=_TEXT,
+        name=_TEXT,
+        visibility={"type": "string", "enum": ["public", "private"]},
+        run_count={"type": "integer"},
+        default_example={"anyOf": [{"$ref": "#/components/schemas/Prediction"}, {"type": "null"}]},
+        latest_version={"anyOf": [{"$ref": "#/components/schemas/Version"}, {"type": "null"}]},
+        is_official={"type": "boolean"},
+        created_at=_TIME,
+        **_LINKS,
+    ),
+    "Version": _object(
+        ["id", "created_at", "cog_version", "openapi_schema"],
+        id=_HEX,
+        created_at=_TIME,
+        cog_version=_TEXT,
+        openapi_schema=_OBJECT,
+    ),
+    "PushEvent": _object(
+        ["event"],
+        event={"type": "string", "enum": ["log", "ping", "version", "error"]},
+        step=_TEXT,
+        text=_TEXT,
+        created={"type": "boolean"},
+        model=_TEXT,
+        version={"$ref": "#/components/schemas/Version"},
+        examples={"type": "array", "items": _OBJECT},
+        title=_TEXT,
+        detail=_TEXT,
+        status={"type": "integer"},
+    ),
+    "ExampleRequest": _object(["prediction"], prediction=_TEXT),
+    "Hardware": _object(["sku", "name"], sku=_TEXT, name=_TEXT),
+    "Upload": _object(
+        ["content"],
+        content={"type": "string", "format": "binary"},
+        filename=_TEXT,
+        type=_TEXT,
+        metadata={"type": "string", "description": "A JSON object."},
+    ),
+    "File": _object(
+        ["id", "name", "content_type", "size", "etag", "checksums", "metadata", "created_at", "expires_at", "urls"],
+        id=_TEXT,
+        name=_TEXT,
+        content_type=_TEXT,
+        size={"type": "integer"},
+        etag=_TEXT,
+        checksums=_object(["sha256", "md5"], sha256=_TEXT, md5=_TEXT),
+        metadata=_OBJECT,
+        created_at=_TIME,
+        expires_at=_MAYBE_TIME,
+        urls=_object(["get"], get=_URI),
+    ),
+    "Account": _object(
+        ["type", "username", "name"],
+        type={"type": "string", "enum": ["user", "organization"]},
+        username=_TEXT,
+        name=_TEXT,
+        github_url=_URI,
+        avatar_url=_URI,
+    ),
+    "Token": _object(
+        ["id", "name", "prefix", "created_at", "last_used_at", "disabled_at"],
+        id={"type": "integer"},
+        name=_TEXT,
+        prefix=_TEXT,
+        token=_TEXT,
+        created_at=_TIME,
+        last_used_at=_MAYBE_TIME,
+        disabled_at=_MAYBE_TIME,
+    ),
+    "TokenRequest": _object(["name"], name=_TEXT),
+    "TokenList": _object(["results"], results={"type": "array", "items": {"$ref": "#/components/schemas/Token"}}),
+    "Health": _object(
+        ["status", "version", "reasons"], status=_TEXT, version=_TEXT, reasons={"type": "array", "items": _TEXT}
+    ),
+    "Problem": _object(
+        ["detail"],
+        title=_TEXT,
+        detail=_TEXT,
+        status={"type": "integer"},
+        invalid_fields={
+            "type": "array",
+            "items": _object(["type", "field", "description"], type=_TEXT, field=_TEXT, description=_TEXT),
+        },
+        errors={"type": "array", "items": _object(["detail"], pointer=_TEXT, detail=_TEXT)},
+    ),
+}
