@@ -12,10 +12,10 @@ serve: setup ## run the server with the starter models
 
 test: ## set up what the tests need and run them all
 	@sh scripts/setup-tests
-	.venv/bin/pytest $(ARGS)
+	.venv/bin/pytest -n 2 --dist loadgroup $(ARGS)
 
 test-fast: setup ## the tests that build no model environments
-	.venv/bin/pytest -m "not slow" $(ARGS)
+	.venv/bin/pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
 
 check: setup ## format, lint, types, layers
 	.venv/bin/ruff format --check src tests bench

@@ -37,7 +37,8 @@ class Predictor(BasePredictor):
         params.model.path = str(find_weights())
         params.n_ctx = CONTEXT
         params.n_parallel = 1
-        threads = int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
+        # the engine's threads wait for each other by spinning: one that a neighbour keeps from its core halts them all
+        threads = int(os.environ.get("OMP_NUM_THREADS") or max(1, len(os.sched_getaffinity(0)) // 2))
         params.cpuparams.n_threads = threads
         params.cpuparams_batch.n_threads = threads
         params.verbosity = -1

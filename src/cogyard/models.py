@@ -199,14 +199,20 @@ class Models:
             return model
         account = await self._owner(caller, owner)
         new = Model(id=ModelId(0), account=account.id, owner=account.username, name=name, created_at=self._clock.now())
-        return await self._store.create_model(replace(new, **described))  # type: ignore[arg-type]
+        try:
+            return await self._store.create_model(replace(new, **described))  # type: ignore[arg-type]
+        except Conflict:  # another push was quicker
+            return await self.get(caller, owner, name)
 
     async def _owner(self, caller: Account, owner: str) -> Account:
         account = await self._store.get_account(owner)
         if account is not None:
             return account
         now = self._clock.now()
-        return await self._store.create_account(owner, AccountKind.organization, owner, now, is_admin=False)
+        try:
+            return await self._store.create_account(owner, AccountKind.organization, owner, now, is_admin=False)
+        except Conflict:  # another push was quicker
+            return await self._store.get_account(owner) or caller
 
 
 def _check_owner(caller: Account, model: Model) -> None:

@@ -29,9 +29,7 @@ from tests.yard import UV_CACHE
 
 FOLDERS = Path(__file__).parent / "folders"
 END = (Succeeded, Failed, Canceled, Interrupted)
-LIMITS = DriverLimits(
-    cancel_grace=timedelta(seconds=10), predict_timeout=timedelta(minutes=5), output_bytes=20 * 2**20
-)
+LIMITS = DriverLimits(cancel_grace=timedelta(seconds=10), predict_timeout=timedelta(minutes=5), output_bytes=20 * 2**20)
 
 
 def new_id() -> PredictionId:
@@ -130,6 +128,9 @@ class Cogs:
         reference = "predict.py:predict" if name == "function_style" else "predict.py"
         facts = predictor_facts(FOLDERS / name, reference)
         schema = derive_schema(FOLDERS / name, reference, "predict.py:train" if train else None)
+        if train:  # the Cog server checks what comes to /predictions against Input, also when it trains
+            schemas = schema["components"]["schemas"]  # type: ignore[index,call-overload]
+            schemas["Input"] = schemas["TrainingInput"]  # type: ignore[index,call-overload]
         shutil.copytree(FOLDERS / name, folder, dirs_exist_ok=True)
         (folder / ".cog").mkdir(exist_ok=True)
         (folder / ".cog" / "openapi_schema.json").write_bytes(orjson.dumps(for_serving(schema)))

@@ -43,7 +43,7 @@ async def test_a_setup_that_raises_fails_with_its_words_prints_and_traceback(cog
     assert str(failure) == "RuntimeError: no weights here"
     assert not failure.died
     assert failure.logs.startswith("loading weights\nTraceback (most recent call last):\n")
-    assert 'predict.py", line 12, in setup' in failure.logs
+    assert 'predict.py", line 11, in setup' in failure.logs
     assert "wrapper" not in failure.logs
     assert "coglet" not in failure.logs
 

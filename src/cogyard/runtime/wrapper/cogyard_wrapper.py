@@ -340,14 +340,23 @@ def _method(model: Any) -> Callable[..., Any]:  # noqa: ANN401
 
 def _setup_arguments(model: Any) -> dict[str, Any]:  # noqa: ANN401
     weights = os.environ.get("COG_WEIGHTS")
-    takes = "weights" in inspect.signature(model.setup).parameters
-    return {"weights": weights} if takes and weights else {}
+    parameter = inspect.signature(model.setup).parameters.get("weights")
+    if parameter is None or (not weights and parameter.default is not inspect.Parameter.empty):
+        return {}
+    return {"weights": weights or None}
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    plain = inspect.unwrap(getattr(function, "__func__", function))
+    return inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain)
 
 
 def _make_predictor(model: Any, *, is_async: bool) -> type:  # noqa: ANN401
-    """A class that the Cog server takes for the model's own."""
+    """A class that the Cog server takes for the model's own, with a setup and a run of the same kinds as its own."""
     call = Call(_method(model))
     has_setup = not inspect.isfunction(model) and hasattr(model, "setup")
+    setup_is_async = has_setup and _is_async(model.setup)
+    run_is_async = _is_async(call.function) or (is_async and not setup_is_async)
 
     def setup(_self: object) -> None:
         with _SetupOutput():
@@ -356,9 +365,7 @@ def _make_predictor(model: Any, *, is_async: bool) -> type:  # noqa: ANN401
 
     async def setup_async(_self: object) -> None:
         with _SetupOutput():
-            outcome = model.setup(**_setup_arguments(model)) if has_setup else None
-            if inspect.isawaitable(outcome):
-                await outcome
+            await model.setup(**_setup_arguments(model))
 
     def run(_self: object, **given: Any) -> Any:  # noqa: ANN401
         return _run(call, given)
@@ -366,10 +373,10 @@ def _make_predictor(model: Any, *, is_async: bool) -> type:  # noqa: ANN401
     async def run_async(_self: object, **given: Any) -> Any:  # noqa: ANN401
         return await _run_async(call, given)
 
-    chosen: Callable[..., Any] = run_async if is_async else run
+    chosen: Callable[..., Any] = run_async if run_is_async else run
     chosen.__name__ = "run"
     call.dress(chosen, is_method=True)
-    chosen_setup: Callable[..., Any] = setup_async if is_async else setup
+    chosen_setup: Callable[..., Any] = setup_async if setup_is_async else setup
     chosen_setup.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
         [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
     )

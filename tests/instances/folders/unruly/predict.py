@@ -26,7 +26,9 @@ class Predictor(BasePredictor):
         self.me = id(self)
         self.calls = 0
 
-    def predict(self, do: str = Input(default="count"), text: str = Input(default=""), n: int = Input(default=1)) -> Any:
+    def predict(
+        self, do: str = Input(default="count"), text: str = Input(default=""), n: int = Input(default=1)
+    ) -> Any:
         self.calls += 1
         return getattr(self, do)(text, n)
 

@@ -1,0 +1,78 @@
+"""cog.yaml, good and bad."""
+
+import pytest
+
+from cogyard.cogfolder.cogyaml import Line, parse_cog_yaml
+from cogyard.domain.errors import BuildFailed
+
+GOOD = """
+build:
+  gpu: false
+  python_version: "3.11"
+  python_packages:
+    - numpy==2.4.6
+  system_packages: [ffmpeg]
+  run:
+    - pip install --no-deps x
+    - command: echo hi
+environment:
+  - A=b
+  - EMPTY=
+predict: "predict.py:Predictor"
+concurrency:
+  max: 4
+"""
+
+
+def test_a_good_file_is_read_with_its_lines() -> None:
+    found = parse_cog_yaml(GOOD)
+
+    assert found.predict == "predict.py:Predictor"
+    assert found.python_version == "3.11"
+    assert found.python_packages == [Line("numpy==2.4.6", 6)]
+    assert found.run == [Line("pip install --no-deps x", 9), Line("echo hi", 10)]
+    assert found.system_packages == [Line("ffmpeg", 7)]
+    assert found.environment == {"A": "b", "EMPTY": ""}
+    assert found.max_concurrency == 4
+    assert not found.warnings
+
+
+def test_the_new_word_run_wins_and_an_unknown_key_is_a_warning() -> None:
+    found = parse_cog_yaml('run: "run.py:Runner"\npredict: "predict.py:P"\nbuild:\n  colour: red\n')
+
+    assert found.predict == "run.py:Runner"
+    assert found.warnings == ["cog.yaml:4: build.colour is not a key of cog.yaml that Cogyard knows; it is ignored."]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "cog.yaml:1: the file must hold keys"),
+        ("build: [", "cog.yaml:1: this is not valid YAML"),
+        ("build:\n  python_version: 3.7\npredict: p.py:P", 'cog.yaml:2: build.python_version: 3.7 is not supported; write one of "3.10"'),
+        ('build:\n  python_version: "3"\npredict: p.py:P', "cog.yaml:2: build.python_version: 3 is not supported"),
+        ("build: 5\npredict: p.py:P", "cog.yaml:1: build must hold keys of its own"),
+        ("build: {}", "nothing says what to run"),
+        ("predict: predict", "cog.yaml:1: predict: 'predict' names no predictor; write file.py:ClassName"),
+        ("predict: p.py:P\nbuild:\n  python_packages: x", "cog.yaml:3: build.python_packages must be a list"),
+        (
+            "predict: p.py:P\nbuild:\n  python_packages: [a]\n  python_requirements: r.txt",
+            "cog.yaml:4: build.python_requirements and build.python_packages cannot both be set",
+        ),
+        ("predict: p.py:P\nconcurrency: {max: 0}", "cog.yaml:2: concurrency.max must be a number from 1"),
+        ("predict: p.py:P\nenvironment:\n  - PATH=/x", "cog.yaml:3: environment: PATH cannot be set"),
+        ("predict: p.py:P\nenvironment: [R8_X=1]", "R8_X cannot be set"),
+        ("predict: p.py:P\nbuild:\n  run:\n    - command: x\n      mounts: []", "cog.yaml:4: mounts of secrets"),
+        ("a: &a [x]\nb: *a\npredict: p.py:P", "anchors and aliases are not supported"),
+        ("predict: p.py:P\nx: " + "y" * 300_000, "larger than 256 KiB"),
+    ],
+)  # fmt: skip
+def test_a_fault_names_its_line_and_what_to_write(text: str, told: str) -> None:
+    with pytest.raises(BuildFailed) as caught:
+        parse_cog_yaml(text)
+
+    assert told in str(caught.value)
+
+
+def test_a_python_version_without_quotes_loses_no_digit() -> None:
+    assert parse_cog_yaml("build:\n  python_version: 3.10\npredict: p.py:P").python_version == "3.10"

@@ -1,0 +1,74 @@
+"""Output that arrives while the model is still at work."""
+
+import asyncio
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+
+from cogyard.domain.events import Succeeded
+from cogyard.instances.driver import Produced
+from tests.instances.cogs import Cogs, new_id
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(
+    ("name", "items"), [("streams", ["first ", "second ", "third"]), ("async_streams", ["x1", "x2", "x3"])]
+)
+async def test_an_item_arrives_before_the_next_one_is_made(
+    cogs: Cogs, tmp_path: Path, name: str, items: list[str]
+) -> None:
+    gate, arrived, end = tmp_path / "gate", [], None
+    async with (
+        cogs.running(name) as model,
+        aclosing(model.driver.submit(new_id(), {"gate": str(gate)}, {})) as events,
+    ):
+        async for event in events:
+            end = event
+            if isinstance(event, Produced):
+                arrived.append(event.value)
+                gate.touch()  # without this the model yields nothing more
+
+    assert arrived == items
+    assert isinstance(end, Succeeded)
+
+
+@pytest.mark.parametrize(("name", "items"), [("streams", ["first "]), ("async_streams", ["x1"])])
+async def test_items_before_a_failure_are_kept(cogs: Cogs, name: str, items: list[str]) -> None:
+    async with cogs.running(name) as model:
+        told = await model.run({"fail": True})
+
+    assert told.items == items
+    assert told.error == "ValueError: half way"
+    assert "Traceback" in told.logs
+    assert "wrapper" not in told.logs
+
+
+async def test_a_generator_leaves_no_text_to_the_next_prediction(cogs: Cogs) -> None:
+    async with cogs.running("streams") as model:
+        assert [(await model.run()).logs for _ in range(3)] == ["between"] * 3
+
+
+async def test_an_async_model_runs_four_streams_at_a_time(cogs: Cogs) -> None:
+    async with cogs.running("async_streams", concurrency=4) as model:
+        told = await asyncio.gather(*(model.run({"text": name, "together": 4}) for name in "abcd"))
+
+    assert [one.items for one in told] == [[f"{name}{number}" for number in (1, 2, 3)] for name in "abcd"]
+    assert [one.logs for one in told] == [f"hello from {name}\n" for name in "abcd"]
+
+
+async def test_an_async_model_runs_four_plain_predictions_at_a_time(cogs: Cogs) -> None:
+    async with cogs.running("async_plain", concurrency=4) as model:
+        told = await asyncio.gather(*(model.run({"text": name}) for name in "abcd"))
+
+    assert [one.output for one in told] == list("abcd")
+    assert [one.metrics[0].value for one in told] == list("abcd")
+    assert [one.logs for one in told] == [f"here is {name}\n" for name in "abcd"]
+
+
+async def test_a_prediction_that_finds_no_slot_waits_for_one(cogs: Cogs) -> None:
+    async with cogs.running("echo") as model:
+        told = await asyncio.gather(*(model.run({"text": name}) for name in "abcd"))
+
+    assert [one.output for one in told] == list("abcd")

@@ -1,0 +1,176 @@
+"""Pushing folders, good and bad."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.yard import FOLDERS, Yard, wait_until
+
+
+@pytest.fixture(scope="module")
+def pusher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
+    started = Yard(tmp_path_factory.mktemp("pusher")).start()
+    started.push(FOLDERS / "canary-stream", "acme/first")
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of a good folder, to be spoiled."""
+    return Path(shutil.copytree(FOLDERS / "canary-stream", tmp_path / "model"))
+
+
+def contents(yard: Yard) -> set[str]:
+    """All that builds may leave."""
+    return {
+        f"{place}/{entry.name}"
+        for place in ("builds", "environments", "sources")
+        for entry in (yard.data / place).iterdir()
+    }
+
+
+def test_the_same_folder_is_the_same_version_and_another_file_makes_another(pusher: Yard, folder: Path) -> None:
+    first = pusher.push(folder, "acme/same")
+    again = pusher.push(folder, "acme/same")
+    (folder / "extra.txt").write_text("x")
+    other = pusher.push(folder, "acme/same")
+
+    assert first == again != other
+    with pusher.http as http:
+        assert len(http.get("/models/acme/same/versions").json()["results"]) == 2
+
+
+def test_one_environment_serves_all_models_that_want_the_same(pusher: Yard, folder: Path) -> None:
+    pusher.push(folder, "acme/sharing")
+    pusher.push(FOLDERS / "canary", "acme/canary", "--no-examples")
+
+    assert len(list((pusher.data / "environments").iterdir())) == 1
+
+
+def test_ignored_files_do_not_arrive(pusher: Yard, folder: Path) -> None:
+    (folder / "secret.env").write_text("x")
+    (folder / ".dockerignore").write_text("*.env\n")
+    version = pusher.push(folder, "acme/ignoring").partition(":")[2]
+
+    assert (pusher.data / "sources" / version / "predict.py").exists()
+    assert not (pusher.data / "sources" / version / "secret.env").exists()
+
+
+BAD = [
+    ("no cog.yaml", lambda f: (f / "cog.yaml").unlink(), "There is no cog.yaml in this folder"),
+    ("bad yaml", lambda f: (f / "cog.yaml").write_text("build: ["), "cog.yaml:1: this is not valid YAML"),
+    ("syntax error", lambda f: (f / "predict.py").write_text("def x(:\n"), "predict.py:1: this is not valid Python"),
+    (
+        "no such package",
+        lambda f: add(f, "  python_packages:\n    - no-such-package-cogyard==9.9\n"),
+        "cog.yaml: the package 'no-such-package-cogyard==9.9' cannot be installed",
+    ),
+    (
+        "failing step",
+        lambda f: add(f, "  run:\n    - echo fine\n    - echo broken && exit 3\n"),
+        "cog.yaml:5: build.run: `echo broken && exit 3` failed with exit code 3",
+    ),
+    ("no requirements", lambda f: add(f, "  python_requirements: r.txt\n"), "cog.yaml:3: build.python_requirements"),
+    (
+        "system package",
+        lambda f: add(f, "  system_packages:\n    - no-such-debian-package\n"),
+        "apt-get install -y no-such-debian-package",
+    ),
+    (
+        "python version",
+        lambda f: (f / "cog.yaml").write_text('build:\n  python_version: "3.10.99"\npredict: "predict.py:Predictor"\n'),
+        "cog.yaml:2: build.python_version: Python 3.10.99 is not installed on this machine",
+    ),
+    ("no file", lambda f: (f / "predict.py").unlink(), "predict.py: cog.yaml names this file"),
+    (
+        "sync concurrency",
+        lambda f: (f / "cog.yaml").write_text('predict: "predict.py:Predictor"\nconcurrency: {max: 2}\n'),
+        "needs an async predict()",
+    ),
+]
+
+
+def add(folder: Path, lines: str) -> None:
+    text = (folder / "cog.yaml").read_text()
+    (folder / "cog.yaml").write_text(text.replace('"3.11"\n', f'"3.11"\n{lines}'))
+
+
+@pytest.mark.parametrize(("spoil", "told"), [entry[1:] for entry in BAD], ids=[entry[0] for entry in BAD])
+def test_a_push_that_fails_says_where_and_leaves_nothing(pusher: Yard, folder: Path, spoil: object, told: str) -> None:
+    before = contents(pusher)
+    assert callable(spoil)
+    spoil(folder)
+
+    ended = pusher.cogyard("push", str(folder), "acme/bad")
+
+    assert ended.returncode == 1
+    assert told in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert contents(pusher) == before
+    with pusher.http as http:
+        assert http.get("/models/acme/bad").status_code == 404
+
+
+def test_a_build_step_runs_in_the_environment_and_its_output_is_shown(pusher: Yard, folder: Path) -> None:
+    add(
+        folder,
+        "  run:\n    - pip install --no-deps six==1.17.0\n    - python -c 'import six; print(six.__version__)'\n",
+    )
+
+    ended = pusher.cogyard("push", str(folder), "acme/stepping", "--verbose")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "acme/stepping: 1.17.0" in ended.stderr
+
+
+def test_a_push_that_is_broken_off_leaves_nothing(pusher: Yard, folder: Path) -> None:
+    before = contents(pusher)
+    add(folder, "  run:\n    - sleep 60 && echo never\n")
+    command = [sys.executable, "-m", "cogyard", "push", str(folder), "acme/broken-off"]
+    with subprocess.Popen(command, env=pusher.environment, stderr=subprocess.PIPE) as child:
+        assert child.stderr is not None
+        while b"$ sleep 60" not in child.stderr.readline():
+            pass
+        child.send_signal(signal.SIGKILL)
+
+    wait_until(lambda: contents(pusher) == before, 15, "the clean-up")
+
+
+def test_two_pushes_at_once_build_one_environment(own_yard: Yard, folder: Path) -> None:
+    yard = own_yard.start()
+    command = [sys.executable, "-m", "cogyard", "push"]
+    children = [
+        subprocess.Popen(
+            [*command, str(place), name], env=yard.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        for place, name in ((folder, "acme/one"), (FOLDERS / "canary-async", "acme/two"))
+    ]
+
+    assert [child.wait(120) for child in children] == [0, 0]
+    assert len(list((yard.data / "environments").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "told"),
+    [(b"", 400, "has no body"), (b"no archive", 200, "not a folder packed with tar and gzip")],
+)
+def test_a_body_that_is_no_folder_is_told(pusher: Yard, content: bytes, status: int, told: str) -> None:
+    with pusher.http as http:
+        response = http.post("/models/acme/none/versions", content=content)
+
+    assert response.status_code == status
+    assert told in response.text
+
+
+def test_only_admins_push_for_others(pusher: Yard) -> None:
+    with pusher.http as http:
+        bad_name = http.post("/models/acme/no%20space/versions", content=b"x")
+
+    assert bad_name.status_code == 400
+    assert "is not a name" in bad_name.json()["detail"]
