@@ -31,8 +31,12 @@ async def measure(concurrency: int) -> None:
             while time.perf_counter() < end:
                 start, now = time.perf_counter(), clock.now()
                 prediction = Prediction(
-                    id=new_prediction_id(now), account=account.id, model="a/b", version=version,
-                    input={"text": "hi"}, created_at=now,
+                    id=new_prediction_id(now),
+                    account=account.id,
+                    model="a/b",
+                    version=version,
+                    input={"text": "hi"},
+                    created_at=now,
                 )
                 await store.create_prediction(prediction)
                 claimed = await store.claim(version, InstanceId("i"), timedelta(seconds=15), now)

@@ -22,7 +22,7 @@ from sqlalchemy.pool import NullPool
 from cogyard.clock import SystemClock
 from cogyard.domain.catalog import Account, AccountKind, BuildConfig, Model, Version
 from cogyard.domain.errors import Conflict, StorageFull
-from cogyard.domain.events import CancelRequested, Interrupted, Log, Output, Started, Succeeded
+from cogyard.domain.events import CancelRequested, Event, Interrupted, Log, Output, Started, Succeeded
 from cogyard.domain.file import Content, File, FileKind
 from cogyard.domain.instance import Instance, InstanceState
 from cogyard.domain.prediction import Prediction, Status, apply
@@ -399,11 +399,11 @@ def test_the_store_agrees_with_the_state_machine_whatever_happens(
                     held.append(taken)
             elif move in ("output", "succeed", "interrupt") and held:
                 before = held.pop()
-                event = {
+                event: Event = {
                     "output": Output(items=("x",)),
                     "succeed": Succeeded(at=NOW),
                     "interrupt": Interrupted(at=NOW, reason="gone"),
-                }[move]
+                }[move]  # type: ignore[assignment]
                 after = apply(before, event)
                 assert await store.record(before, after)
                 known[after.id] = after

@@ -214,7 +214,7 @@ def run() -> None:
         state.terminal = Terminal(as_json=True, color=False)
         sys.argv.remove("--json")
     try:
-        _build(state)()
+        _build(state)(prog_name="cogyard")
     except CliError as error:
         state.terminal.fail(error)
     except KeyboardInterrupt:

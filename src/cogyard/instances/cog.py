@@ -4,6 +4,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,19 +16,24 @@ from cogyard.domain.errors import SetupFailed
 from cogyard.domain.events import Canceled, Failed, Interrupted, Log, Metric, MetricMode, Started, Succeeded
 from cogyard.domain.prediction import MAX_LOG_CHARACTERS
 from cogyard.domain.values import Json, JsonObject, PredictionId
+from cogyard.instances.cog_errors import setup_error, told_error, told_refusal
+from cogyard.instances.cog_marks import mark_inputs, resolve_output, whole_key
 from cogyard.instances.cog_process import CogProcess, free_port
 from cogyard.instances.cog_stream import CogEvent, EventTooLarge, read_events
-from cogyard.instances.driver import DriverEvent, Process, Produced
+from cogyard.instances.driver import DriverEvent, Process
 from cogyard.instances.scratch import clean_up_after, clean_up_all, read_setup_error, read_setup_log
 from cogyard.ports import Clock, Launch
 
-LOG_ROOM_BYTES = 256 * 2**20
-"""What the last event may hold besides output: the server repeats in it all that the model printed."""
+LOG_ROOM_BYTES = 16 * 2**20
+"""What the last event may hold besides output: the server repeats in it all that the wrapper let through."""
 
 BUSY_RETRY = 3.0
 """Seconds for which "no slot is free" is believed to be late news (the slot is freed after the answer is sent)."""
 
-_PREFIXES = re.compile(r"^(?:(?:Prediction failed|Setup failed|Generator iteration error|Async prediction failed): )+")
+BEGIN_PATIENCE = 2.0
+"""Seconds for which a cancel waits for the model's code to begin; the server loses one that comes before."""
+
+_DISOBEYED = "it was killed, since a prediction did not end when it was told to"
 _MODES = {"increment": MetricMode.increment, "incr": MetricMode.increment, "append": MetricMode.append}
 _TOO_FAST = "The model printed or returned more at once than could be read."
 _ID = re.compile(r"[0-9a-z]{26}")
@@ -48,6 +54,8 @@ class _Run:
 
     prediction: PredictionId
     ending: Canceled | Failed | None = None
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    is_over: bool = False
     output_bytes: int = 0
     log_characters: int = 0
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -67,6 +75,7 @@ class CogServer:
         self._runs: dict[PredictionId, _Run] = {}
         self._kept_temporary: frozenset[str] = frozenset()
         self._cleaning: asyncio.Task[None] | None = None
+        self._abandoned: set[asyncio.Task[None]] = set()
         self._base = ""
 
     @property
@@ -97,6 +106,8 @@ class CogServer:
         """See `Driver`."""
         process, session = self._process, self._session
         self._process = self._session = None
+        for task in self._abandoned:
+            task.cancel()
         if process is not None:
             await process.stop()
         if session is not None:
@@ -131,7 +142,7 @@ class CogServer:
                 process.watch_worker()
                 return
             if status == "SETUP_FAILED":
-                error = _setup_error(health)
+                error = setup_error(health)
                 died = error == "worker crashed"
                 raise await self._setup_failed(await self._reason() if died else error, died=died)
             await asyncio.sleep(pause)
@@ -165,18 +176,23 @@ class CogServer:
         """See `Driver`."""
         if not _ID.fullmatch(prediction):
             raise ValueError(f"{prediction!r} is no prediction id")
-        if self._cleaning is not None:
-            await self._cleaning
         run = self._runs[prediction] = _Run(prediction)
         run.tasks.append(asyncio.create_task(self._time_out(run)))
         try:
-            async for event in self._converse(run, self._marked(model_input, paths)):
+            if self._cleaning is not None:
+                await self._cleaning
+            async for event in self._converse(run, mark_inputs(model_input, paths, self._nonce)):
+                run.is_over = isinstance(event, Succeeded | Failed | Canceled | Interrupted)
                 yield event
+                if run.is_over:
+                    return
         finally:
             for task in run.tasks:
                 task.cancel()
             del self._runs[prediction]
-            keep = None if self._runs else self._kept_temporary
+            if not run.is_over and self._process is not None:
+                self._abandon(prediction)
+            keep = None if self._runs or self._abandoned else self._kept_temporary
             self._cleaning = asyncio.create_task(asyncio.to_thread(clean_up_after, self._scratch, prediction, keep))
 
     async def cancel(self, prediction: PredictionId) -> None:
@@ -184,21 +200,6 @@ class CogServer:
         run = self._runs.get(prediction)
         if run is not None and run.ending is None:
             self._end(run, Canceled(at=self._clock.now()))
-
-    def _marked(self, model_input: JsonObject, paths: Mapping[str, Path]) -> JsonObject:
-        """The input with the wrapper's marks where files stand."""
-        marked: JsonObject = orjson.loads(orjson.dumps(model_input)) if paths else model_input
-        for pointer, path in paths.items():
-            keys = [key.replace("~1", "/").replace("~0", "~") for key in pointer.split("/")[1:]]
-            place: Json = marked
-            for key in keys[:-1]:
-                place = _step(place, key)
-            mark = f"cogyard-input:{self._nonce}:{path}"
-            if isinstance(place, list):
-                place[int(keys[-1])] = mark
-            elif isinstance(place, dict):
-                place[keys[-1]] = mark
-        return marked
 
     async def _converse(self, run: _Run, model_input: JsonObject) -> AsyncGenerator[DriverEvent, None]:
         """Send the prediction, until a slot takes it, and tell what comes back."""
@@ -212,15 +213,14 @@ class CogServer:
         loop, pause = asyncio.get_running_loop(), 0.001
         give_up = loop.time() + BUSY_RETRY
         try:
-            while True:
+            while run.ending is None:
                 async with session.put(url, data=body, headers=headers) as response:
-                    if response.status == 409 and loop.time() < give_up and not process.has_ended:
+                    is_early = loop.time() < give_up or self._abandoned
+                    if response.status == 409 and is_early and not process.has_ended:
                         await response.read()
                     elif response.status == 200:
                         async for event in self._listen(run, response):
                             yield event
-                            if isinstance(event, Succeeded | Failed | Canceled | Interrupted):
-                                return
                         break
                     else:
                         yield await self._refused(run, response)
@@ -230,10 +230,10 @@ class CogServer:
         except (aiohttp.ClientError, ConnectionError):
             pass  # the process went away; how, is told below
         except EventTooLarge as error:
-            process.kill()
+            process.kill("it was killed, since it printed or returned too much at once")
             yield Failed(at=self._clock.now(), error=f"The model printed or returned more than {error} bytes.")
             return
-        yield self._interrupted(run, await self._reason())
+        yield run.ending or self._interrupted(run, await self._reason())
 
     async def _reason(self) -> str:
         """How the process ended; it may take a moment to be known after the connection broke."""
@@ -243,8 +243,8 @@ class CogServer:
             async with asyncio.timeout(1.0):
                 return await self._process.ended()
         except TimeoutError:
-            self._process.kill()
-            return "the Cog server closed the connection"
+            self._process.kill("the Cog server closed the connection")
+            return await self._process.ended()
 
     def _interrupted(self, run: _Run, reason: str) -> DriverEvent:
         """What an end without a word counts as: the wanted end, if there was one."""
@@ -253,10 +253,12 @@ class CogServer:
     async def _refused(self, run: _Run, response: aiohttp.ClientResponse) -> DriverEvent:
         text = (await response.read())[:2000].decode(errors="replace")
         if response.status == 422:
-            return Failed(at=self._clock.now(), error=f"The model refused the input: {_detail(text)}")
+            return Failed(at=self._clock.now(), error=f"The model refused the input: {told_refusal(text)}")
+        reason = f"the Cog server answered {response.status} {text[:200].strip()}"
         if self._process is not None and response.status in (409, 503):
-            self._process.kill()  # a server that takes nothing although a slot is free is of no more use
-        return self._interrupted(run, f"the Cog server answered {response.status} {text[:200].strip()}")
+            self._process.kill(reason)  # a server that takes nothing although a slot is free is of no more use
+            reason = await self._process.ended()
+        return self._interrupted(run, reason)
 
     async def _listen(self, run: _Run, response: aiohttp.ClientResponse) -> AsyncGenerator[DriverEvent, None]:
         async for event in read_events(response, self._limits.output_bytes + LOG_ROOM_BYTES):
@@ -282,41 +284,23 @@ class CogServer:
 
     def _told(self, run: _Run, event: CogEvent) -> DriverEvent | None:
         """Output or a metric; nothing of either once an end is wanted."""
-        whole = f"cogyard_{self._nonce}"
+        whole = whole_key(self._nonce)
         if event.name == "output":
             value = event.data.get("chunk")
             value = value[whole] if isinstance(value, dict) and whole in value else value
         elif event.data.get("name") == whole:
             held = event.data.get("value")
-            value = held.get("item") if isinstance(held, dict) else None
+            if not isinstance(held, dict) or "item" not in held:
+                run.begun.set()
+                return None
+            value = held["item"]
         else:
             return _metric(event.data)
         run.output_bytes += event.size
         if run.output_bytes > self._limits.output_bytes and run.ending is None:
             error = f"The model's output is larger than {self._limits.output_bytes} bytes, the most that is kept."
             self._end(run, Failed(at=self._clock.now(), error=error))
-        return None if run.ending is not None else self._produced(value)
-
-    def _produced(self, value: Json) -> Produced:
-        """Output with the wrapper's marks resolved: only files of this instance's spool, and only with its nonce."""
-        mark = f"cogyard-output:{self._nonce}:"
-        spool = self._scratch / "spool"
-        paths: dict[str, Path] = {}
-
-        def walk(item: Json, pointer: str) -> Json:
-            if isinstance(item, str) and item.startswith(mark):
-                folder, _, name = item[len(mark) :].partition("/")
-                path = spool / Path(folder).name / Path(name).name
-                if path.is_file() and not path.is_symlink():
-                    paths[pointer] = path
-                    return path.name
-            if isinstance(item, dict):
-                return {key: walk(inner, f"{pointer}/{_escaped(key)}") for key, inner in item.items()}
-            if isinstance(item, list):
-                return [walk(inner, f"{pointer}/{index}") for index, inner in enumerate(item)]
-            return item
-
-        return Produced(value=walk(value, ""), paths=paths)
+        return None if run.ending is not None else resolve_output(value, self._scratch / "spool", self._nonce)
 
     async def _completed(self, run: _Run, event: CogEvent) -> DriverEvent:
         now = self._clock.now()
@@ -326,10 +310,12 @@ class CogServer:
         if status == "succeeded":
             return run.ending if isinstance(run.ending, Failed) else Succeeded(at=now)
         if status == "failed" and error != "Worker crashed":
-            return run.ending if isinstance(run.ending, Failed) else Failed(at=now, error=_told_error(error))
-        if status == "canceled" and run.ending is None:
-            return Canceled(at=now)
-        return self._interrupted(run, await self._reason() if status == "failed" else "it was cancelled")
+            return run.ending if isinstance(run.ending, Failed) else Failed(at=now, error=told_error(error))
+        if status == "canceled":
+            return run.ending or Canceled(at=now)
+        if status == "failed":
+            return self._interrupted(run, await self._reason())
+        return self._interrupted(run, f"the Cog server gave the status {status!r}")
 
     # --- ends that are asked for ----------------------------------------------------------------------------------
 
@@ -345,30 +331,44 @@ class CogServer:
 
     async def _enforce(self, run: _Run) -> None:
         """Ask the model to end; kill it, and all that runs beside it, when it has not after the grace."""
-        session = self._session
-        if session is not None:
-            try:
-                async with session.post(f"{self._base}/predictions/{run.prediction}/cancel") as response:
-                    await response.read()
-            except (aiohttp.ClientError, OSError):
-                pass  # a server that cannot be asked is killed below
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BEGIN_PATIENCE):
+                await run.begun.wait()
+        await self._ask_to_end(run.prediction)
         await asyncio.sleep(self._limits.cancel_grace.total_seconds())
-        if run.prediction in self._runs and self._process is not None:
-            self._process.kill()
+        if self._process is not None:
+            self._process.kill(_DISOBEYED)
+
+    async def _ask_to_end(self, prediction: PredictionId) -> bool:
+        """Post a cancel; False when the server does not know the prediction, or cannot be asked."""
+        if self._session is None:
+            return False
+        try:
+            async with self._session.post(f"{self._base}/predictions/{prediction}/cancel") as response:
+                await response.read()
+                return response.status == 200
+        except (aiohttp.ClientError, OSError):
+            return False
+
+    def _abandon(self, prediction: PredictionId) -> None:
+        """See to it that a prediction to which nobody listens any more ends."""
+        task = asyncio.create_task(self._end_abandoned(prediction))
+        self._abandoned.add(task)
+        task.add_done_callback(self._abandoned.discard)
+
+    async def _end_abandoned(self, prediction: PredictionId) -> None:
+        deadline = asyncio.get_running_loop().time() + self._limits.cancel_grace.total_seconds()
+        pause = 0.05  # the server cancels by itself when its listener leaves; asking tells whether it still runs
+        while await self._ask_to_end(prediction):
+            if asyncio.get_running_loop().time() > deadline and self._process is not None:
+                self._process.kill(_DISOBEYED)
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 1.0)
 
 
 def _names(folder: Path) -> list[str]:
     return [entry.name for entry in folder.iterdir()]
-
-
-def _step(place: Json, key: str) -> Json:
-    if isinstance(place, list):
-        return place[int(key)]
-    return place[key] if isinstance(place, dict) else None
-
-
-def _escaped(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
 
 
 def _metric(data: JsonObject) -> Metric | None:
@@ -376,28 +376,3 @@ def _metric(data: JsonObject) -> Metric | None:
     if not isinstance(name, str):
         return None
     return Metric(name=name, value=data.get("value"), mode=_MODES.get(str(mode), MetricMode.replace))
-
-
-def _told_error(error: Json) -> str:
-    """The model's own words, without the server's prefixes."""
-    text = _PREFIXES.sub("", str(error or "The model failed without a word"))
-    if text.startswith("Failed to parse output JSON"):
-        return "The model's output is not valid JSON: it holds NaN or Infinity."
-    if text.startswith("Failed to serialize output: "):
-        return "The model's output is not JSON: " + text.partition("TypeError: ")[2]
-    return text
-
-
-def _setup_error(health: JsonObject) -> str:
-    setup = health.get("setup")
-    logs = setup.get("logs") if isinstance(setup, dict) else None
-    lines = [line for line in str(logs or "").splitlines() if line and not line.startswith("[coglet")]
-    return _PREFIXES.sub("", lines[-1]) if lines else "setup failed without a word"
-
-
-def _detail(text: str) -> str:
-    try:
-        value = orjson.loads(text)
-        return "; ".join(f"{entry['loc'][-1]}: {entry['msg']}" for entry in value["detail"])
-    except (ValueError, KeyError, TypeError, IndexError):
-        return text.strip()

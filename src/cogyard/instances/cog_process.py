@@ -20,6 +20,9 @@ KEPT_OUTPUT_BYTES = 64 * 1024
 STOP_GRACE = 2.0
 """Seconds that the leader has to end by itself; models keep nothing that a longer wait would save."""
 
+LAST_WORDS = 1.0
+"""Seconds that the leader has to pass on what a dead worker had printed; it is of no use any more."""
+
 WORKER_POLL = 0.1
 """Seconds between two looks for a dead worker where the kernel cannot tell us (no pidfd)."""
 
@@ -91,8 +94,12 @@ class CogProcess:
             self.worker = children[0].pid
             self._tasks.append(asyncio.create_task(self._await_worker(self.worker)))
 
-    def kill(self) -> None:
-        """End the whole group at once."""
+    def kill(self, reason: str) -> None:
+        """End the whole group at once; `reason` is how it ended, unless it had ended already."""
+        self._end(reason)
+        self._kill_group()
+
+    def _kill_group(self) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.identity.pid, signal.SIGKILL)
 
@@ -104,7 +111,7 @@ class CogProcess:
             with suppress(TimeoutError):
                 async with asyncio.timeout(STOP_GRACE):
                     await self._process.wait()
-        self.kill()
+        self._kill_group()
         await self._process.wait()
         for task in self._tasks:
             task.cancel()
@@ -127,6 +134,8 @@ class CogProcess:
     async def _await_worker(self, pid: int) -> None:
         await _wait_for_exit(pid)
         self._end(f"the model's process {_describe_exit(_exit_code_of_zombie(pid))}")
+        await asyncio.sleep(LAST_WORDS)
+        self._kill_group()
 
     def _end(self, reason: str) -> None:
         if not self._ended.done():

@@ -24,7 +24,7 @@ import traceback
 import typing
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path, PurePath
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import cog
 from cog.input import FieldInfo
@@ -41,6 +41,14 @@ SETUP_LOG = SPOOL / "setup.log"
 SETUP_ERROR = SPOOL / "setup.error"
 
 _numbers = itertools.count()
+
+if TYPE_CHECKING:
+    from cogyard.runtime.wrapper.cogyard_streams import Printed, PrintedStream, Printer
+else:  # this folder is on the path for that moment only: its names are none of the model's business
+    sys.path.insert(0, str(Path(__file__).parent))
+    from cogyard_streams import Printed, PrintedStream, Printer
+
+    sys.path.pop(0)
 
 
 # --- the server's death is ours -------------------------------------------------------------------------------------
@@ -78,49 +86,26 @@ def _watch_server() -> None:
 # --- what setup prints ----------------------------------------------------------------------------------------------
 
 
-class _Tee(io.TextIOBase):
-    """Writes to the stream that was there, and to the setup log, which the Cog server cannot lose."""
-
-    def __init__(self, stream: TextIO, log: TextIO) -> None:
-        self._stream = stream
-        self._log = log
-
-    def write(self, text: str) -> int:
-        """Write to both."""
-        self._log.write(text)
-        self._log.flush()
-        return self._stream.write(text)
-
-    def flush(self) -> None:
-        """Flush both."""
-        self._stream.flush()
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        return getattr(self._stream, name)
-
-
 class _SetupOutput:
     """While entered, everything printed goes to the setup log too, and so does the traceback of what goes wrong."""
 
     def __enter__(self) -> None:
-        self._log = SETUP_LOG.open("a", encoding="utf-8", errors="replace")
-        self._streams = sys.stdout, sys.stderr
-        sys.stdout, sys.stderr = _Tee(sys.stdout, self._log), _Tee(sys.stderr, self._log)
+        self._kept = PRINTER.setup(SETUP_LOG)
+        self._kept.__enter__()
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if error is not None:
             print_traceback(error)
             last = traceback.format_exception_only(type(error), error)[-1].strip()
             SETUP_ERROR.write_text(last, encoding="utf-8", errors="replace")
-        sys.stdout.flush()
-        sys.stderr.flush()
-        sys.stdout, sys.stderr = self._streams
-        self._log.close()
+        _flush()
+        self._kept.__exit__(None, None, None)
 
 
 def print_traceback(error: BaseException) -> None:
     """Print the part of an exception's traceback that lies in the model's code."""
-    if isinstance(error, asyncio.CancelledError | cog.CancelationException):
+    _flush()
+    if isinstance(error, asyncio.CancelledError | cog.CancelationException | UnusableOutput):
         return
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename in _OURS:
@@ -134,6 +119,10 @@ _OURS = frozenset({__file__, load_predictor_from_ref.__code__.co_filename, "<fro
 
 
 # --- files in and out -----------------------------------------------------------------------------------------------
+
+
+class UnusableOutput(Exception):
+    """What the model returned cannot be taken; the sentence says why, and is all that the caller is told."""
 
 
 def take_in(value: Any, hint: Any) -> Any:  # noqa: ANN401
@@ -178,11 +167,14 @@ def _fields(value: Any) -> Mapping[str, Any] | None:  # noqa: ANN401
 
 def _spool(path: Path) -> str:
     if not path.exists():
-        raise FileNotFoundError(f"The model returned a file that does not exist: {path}")
+        raise UnusableOutput(f"The model returned a file that does not exist: {path}")
     if not path.is_file():
-        raise FileNotFoundError(f"The model returned a path that is not a file: {path}")
+        raise UnusableOutput(f"The model returned a path that is not a file: {path}")
     place = _place(path.name)
-    shutil.copyfile(path, place)
+    try:
+        shutil.copyfile(path, place)  # not moved: the model may return it twice, or write to it again
+    except OSError as error:
+        raise UnusableOutput(f"The model returned a file that cannot be copied: {path}: {error.strerror}") from error
     return f"{OUTPUT_MARK}{place.parent.name}/{place.name}"
 
 
@@ -254,22 +246,34 @@ def _flush() -> None:
     sys.stderr.flush()
 
 
+def _begin(*, is_async: bool) -> Printed:
+    """A prediction begins. The driver is told, since the Cog server loses a cancel that comes before this."""
+    cog.current_scope().record_metric(WHOLE, {"begun": True})
+    return PRINTER.begin(is_async=is_async)
+
+
+def _end(printed: Printed) -> None:
+    PRINTER.end(printed)
+    _flush()
+
+
 def _run(call: Call, given: Mapping[str, Any]) -> Any:  # noqa: ANN401
     """Call a sync function: its output, or a generator of it."""
+    printed = _begin(is_async=False)
     try:
         output = call.function(**call.arguments(given))
         if isinstance(output, Iterator) and not isinstance(output, io.IOBase):
-            return _stream(output)
+            return _stream(output, printed)
         output = {WHOLE: give_out(output)}
     except BaseException as error:
         print_traceback(error)
-        _flush()
+        _end(printed)
         raise
-    _flush()
+    _end(printed)
     return output
 
 
-def _stream(items: Iterator[Any]) -> Iterator[Any]:
+def _stream(items: Iterator[Any], printed: Printed) -> Iterator[Any]:
     try:
         for item in items:
             yield give_out(item)
@@ -282,11 +286,12 @@ def _stream(items: Iterator[Any]) -> Iterator[Any]:
         print_traceback(error)
         raise
     finally:
-        _flush()
+        _end(printed)
 
 
 async def _run_async(call: Call, given: Mapping[str, Any]) -> Any:  # noqa: ANN401
     """Call an async function; the items of an async generator go out at once, as metrics (the server would wait)."""
+    printed = _begin(is_async=True)
     try:
         output = call.function(**call.arguments(given))
         if isinstance(output, AsyncIterator):
@@ -299,7 +304,7 @@ async def _run_async(call: Call, given: Mapping[str, Any]) -> Any:  # noqa: ANN4
         print_traceback(error)
         raise
     finally:
-        _flush()
+        _end(printed)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
@@ -407,3 +412,5 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401
 
 
 _watch_server()
+PRINTER = Printer()
+sys.stdout, sys.stderr = PrintedStream(PRINTER, sys.stdout), PrintedStream(PRINTER, sys.stderr)

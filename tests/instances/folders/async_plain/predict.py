@@ -10,16 +10,16 @@ from cog import BasePredictor, Input, current_scope
 
 class Predictor(BasePredictor):
     def setup(self) -> None:
-        self.running = 0
+        self.seen = 0
         self.all_here = asyncio.Event()
 
     async def predict(self, text: str = Input(default="x"), do: str = Input(default="meet")) -> str:
         return await getattr(self, do)(text)
 
     async def meet(self, text):
-        self.running += 1
+        self.seen += 1
         print("here is", text)
-        if self.running == 4:
+        if self.seen == 4:
             self.all_here.set()
         await self.all_here.wait()
         current_scope().record_metric("who", text)

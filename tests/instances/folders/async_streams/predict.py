@@ -11,7 +11,7 @@ from cog import AsyncConcatenateIterator, BasePredictor, Input
 class Predictor(BasePredictor):
     async def setup(self) -> None:
         await asyncio.sleep(0)
-        self.running = 0
+        self.seen = 0
         print("async setup")
 
     async def predict(
@@ -21,13 +21,12 @@ class Predictor(BasePredictor):
         together: int = Input(default=1),
         fail: bool = Input(default=False),
     ) -> AsyncConcatenateIterator[str]:
-        self.running += 1
+        self.seen += 1
         print("hello from", text)
         yield text + "1"
-        while (gate and not Path(gate).exists()) or self.running < together:
+        while (gate and not Path(gate).exists()) or self.seen < together:
             await asyncio.sleep(0.005)
         if fail:
             raise ValueError("half way")
         yield text + "2"
         yield text + "3"
-        self.running -= 1

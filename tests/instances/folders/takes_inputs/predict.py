@@ -22,9 +22,9 @@ def told(value):
 class Predictor(BasePredictor):
     def predict(
         self,
-        path: Path = Input(default=None),
+        path: Path,
         maybe_path: Optional[Path] = Input(default=None),
-        file: File = Input(default=None),
+        file: Optional[File] = Input(default=None),
         paths: list[Path] = Input(default=[]),
         secret: Secret = Input(default=None),
         size: str = Input(default="small", choices=["small", "large"]),

@@ -130,3 +130,11 @@ class Predictor(BasePredictor):
         tempfile.mkdtemp()
         tempfile.NamedTemporaryFile(suffix=".png", delete=False).close()
         return tempfile.gettempdir()
+
+    def list_litter(self, text, n):
+        return os.listdir(tempfile.gettempdir())
+
+    def many_logged(self, text, n):
+        for number in range(n):
+            logging.info("line %d", number)
+        return "logged"
