@@ -11,7 +11,7 @@ from tests.yard import FOLDERS, Yard
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of one file run on one worker; those that need the starter models, all on the same."""
     for item in items:
-        group = "starter" if {"clients", "models"} & set(item.path.parts) else str(item.path)
+        group = "starter" if {"clients", "models", "docs"} & set(item.path.parts) else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
 
 

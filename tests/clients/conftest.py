@@ -10,14 +10,24 @@ from typing import Any
 
 import pytest
 
-from tests.yard import ROOT, TOKEN, Yard
+from tests.yard import ROOT, TOKEN, Yard, wait_until
 
 HERE = Path(__file__).parent
+READY = "Cogyard is ready at https://127.0.0.1:"
 CLIENTS = ROOT / ".tools" / "clients"
 
 
 class StarterYard(Yard):
-    """A yard whose clients run in processes of their own, over HTTPS, told by the environment alone."""
+    """What `make serve` starts; its clients are processes of their own, over HTTPS, told by the environment alone."""
+
+    def start(self) -> "StarterYard":
+        self.data.mkdir(parents=True, exist_ok=True)
+        with (self.data / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(["make", "serve"], cwd=ROOT, env=self.environment, stdout=log, stderr=log)
+        wait_until(lambda: self.process and (self.process.poll() is not None or READY in self.log()), 300, READY)
+        assert "not installed" not in self.log(), self.log()
+        assert self.is_ready()
+        return self
 
     def client(self, command: list[str], base_url: str, **more: str) -> Any:
         environment = {
@@ -38,8 +48,6 @@ class StarterYard(Yard):
 def starter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StarterYard]:
     started = StarterYard(tmp_path_factory.mktemp("starter"))
     started.start()
-    for name in ("all-minilm-l6-v2", "realesr-upscaler", "smollm2-135m"):
-        started.push(ROOT / "models" / name, f"cogyard/{name}")
     yield started
     started.stop()
 

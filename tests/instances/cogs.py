@@ -37,11 +37,15 @@ def new_id() -> PredictionId:
 
 
 def build_environment(root: Path) -> None:
-    """An environment with Cog and nothing else, where `Environments` looks for the digest `cog`."""
+    """An environment with Cog and nothing else, where `Environments` looks for the digest `cog`.
+
+    `COGYARD_TEST_PYTHON` names another Python than that of the oldest server, since models bring their own.
+    """
     uv_command, environment = uv.find_uv_bin(), {**os.environ, "UV_CACHE_DIR": str(UV_CACHE)}
+    version = os.environ.get("COGYARD_TEST_PYTHON", "3.11")
     packages = (f"cog=={pins.COG}", f"coglet=={pins.COGLET}")
     python = str(root / "cog" / "bin" / "python")
-    subprocess.run([uv_command, "venv", "-q", "--python", "3.11", str(root / "cog")], env=environment, check=True)
+    subprocess.run([uv_command, "venv", "-q", "--python", version, str(root / "cog")], env=environment, check=True)
     subprocess.run([uv_command, "pip", "install", "-q", "--python", python, *packages], env=environment, check=True)
 
 

@@ -96,6 +96,11 @@ async def test_weights_reach_setup(cogs: Cogs) -> None:
         assert (await model.run()).output == "world https://example.com/weights.tar"
 
 
+async def test_a_model_is_ready_once_its_own_healthcheck_says_so(cogs: Cogs) -> None:
+    async with cogs.running("run_style") as model:
+        assert (await model.run({"text": "checks"})).output == "enough"
+
+
 async def test_training_output_is_a_file(cogs: Cogs, tmp_path: Path) -> None:
     data = tmp_path / "data.txt"
     data.write_text("abc")

@@ -67,6 +67,39 @@ async def test_an_async_model_runs_four_plain_predictions_at_a_time(cogs: Cogs) 
     assert [one.logs for one in told] == [f"here is {name}\n" for name in "abcd"]
 
 
+async def test_an_async_generator_yields_files_nulls_and_large_items(cogs: Cogs) -> None:
+    async with cogs.running("async_chunks") as model:
+        told = await model.run()
+
+        assert told.items == ["item.txt", None, ["a", {"b": 1.5}], "x" * 3_000_000]
+        assert told.produced[0].paths[""].read_text() == "a file"
+        assert told.logs == "closed\n"
+
+
+async def test_an_async_generator_that_yields_a_missing_file_fails_and_is_closed(cogs: Cogs) -> None:
+    async with cogs.running("async_chunks") as model:
+        told = await model.run({"do": "missing"})
+
+    assert told.items == ["before"]
+    assert told.error == "The model returned a file that does not exist: /nowhere/x.png"
+    assert told.logs == "closed\n"
+
+
+async def test_floods_of_two_async_predictions_stay_apart(cogs: Cogs) -> None:
+    async with cogs.running("async_plain", concurrency=2) as model:
+        told = await asyncio.gather(*(model.run({"do": "flood", "text": name}) for name in "ab"))
+
+    for one, name in zip(told, "ab", strict=True):
+        assert one.logs == "".join(f"{name} {number}\n" for number in range(20_000))
+
+
+async def test_a_flood_of_items_arrives_whole(cogs: Cogs) -> None:
+    async with cogs.running("streams") as model:
+        told = await model.run({"n": 50_000})
+
+    assert told.items == ["first ", *["x"] * 50_000, "second ", "third"]
+
+
 async def test_a_prediction_that_finds_no_slot_waits_for_one(cogs: Cogs) -> None:
     async with cogs.running("echo") as model:
         told = await asyncio.gather(*(model.run({"text": name}) for name in "abcd"))

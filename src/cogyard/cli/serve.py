@@ -232,7 +232,8 @@ def _instructions(address: _Address, secret: str, installed: list[str]) -> str:
     lines += ["", "# every client", f"export REPLICATE_API_TOKEN={secret}"]
     if address.certificates is not None and address.secure:
         lines += [
-            f"export SSL_CERT_FILE={address.certificates.bundle_file}   # Python, curl, Go",
+            f"export SSL_CERT_FILE={address.certificates.bundle_file}   # Python, Go",
+            f"export CURL_CA_BUNDLE={address.certificates.bundle_file}   # curl",
             f"export NODE_EXTRA_CA_CERTS={address.certificates.ca_file}   # Node.js",
         ]
     lines += [

@@ -21,7 +21,7 @@ from cogyard.instances.cog_marks import mark_inputs, resolve_output, whole_key
 from cogyard.instances.cog_process import CogProcess, free_port
 from cogyard.instances.cog_stream import CogEvent, EventTooLarge, read_events
 from cogyard.instances.driver import DriverEvent, Process
-from cogyard.instances.scratch import clean_up_after, clean_up_all, read_setup_error, read_setup_log
+from cogyard.instances.scratch import clean_up_after, clean_up_all, make_scratch, read_setup_error, read_setup_log
 from cogyard.ports import Clock, Launch
 
 LOG_ROOM_BYTES = 16 * 2**20
@@ -33,7 +33,10 @@ BUSY_RETRY = 3.0
 BEGIN_PATIENCE = 2.0
 """Seconds for which a cancel waits for the model's code to begin; the server loses one that comes before."""
 
-_DISOBEYED = "it was killed, since a prediction did not end when it was told to"
+CANCEL_RETRY = 0.02
+"""Seconds between two tries of a cancel that the server did not take."""
+
+_DISOBEYED = "the model's process was killed, since a prediction did not end when it was told to"
 _MODES = {"increment": MetricMode.increment, "incr": MetricMode.increment, "append": MetricMode.append}
 _TOO_FAST = "The model printed or returned more at once than could be read."
 _ID = re.compile(r"[0-9a-z]{26}")
@@ -55,6 +58,8 @@ class _Run:
     prediction: PredictionId
     ending: Canceled | Failed | None = None
     begun: asyncio.Event = field(default_factory=asyncio.Event)
+    #: a file that is there while an async model runs this; the Cog server calls it ended as soon as it is cancelled
+    sign_of_life: Path | None = None
     is_over: bool = False
     output_bytes: int = 0
     log_characters: int = 0
@@ -87,7 +92,7 @@ class CogServer:
 
     async def start(self, timeout: timedelta) -> str:  # noqa: ASYNC109 - the group is killed at the deadline
         """See `Driver`."""
-        await asyncio.to_thread(self._make_scratch)
+        await asyncio.to_thread(make_scratch, self._scratch)
         try:
             async with asyncio.timeout(timeout.total_seconds()):
                 await self._boot()
@@ -119,10 +124,6 @@ class CogServer:
         if self._process is None:
             return "it was stopped"
         return await self._process.ended()
-
-    def _make_scratch(self) -> None:
-        for name in ("tmp", "spool", "home", "inputs"):
-            (self._scratch / name).mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def _boot(self) -> None:
         port = free_port()
@@ -190,8 +191,8 @@ class CogServer:
             for task in run.tasks:
                 task.cancel()
             del self._runs[prediction]
-            if not run.is_over and self._process is not None:
-                self._abandon(prediction)
+            if self._process is not None and (not run.is_over or (run.ending and _is_there(run.sign_of_life))):
+                self._abandon(run)
             keep = None if self._runs or self._abandoned else self._kept_temporary
             self._cleaning = asyncio.create_task(asyncio.to_thread(clean_up_after, self._scratch, prediction, keep))
 
@@ -278,8 +279,8 @@ class CogServer:
                     yield await self._completed(run, event)
                     return
                 case "error":
-                    self._end(run, Failed(at=self._clock.now(), error=_TOO_FAST))
-                    yield run.ending or Canceled(at=self._clock.now())
+                    self._abandon(run)
+                    yield run.ending or Failed(at=self._clock.now(), error=_TOO_FAST)
                     return
 
     def _told(self, run: _Run, event: CogEvent) -> DriverEvent | None:
@@ -291,7 +292,7 @@ class CogServer:
         elif event.data.get("name") == whole:
             held = event.data.get("value")
             if not isinstance(held, dict) or "item" not in held:
-                run.begun.set()
+                self._note_begin(run, held)
                 return None
             value = held["item"]
         else:
@@ -301,6 +302,11 @@ class CogServer:
             error = f"The model's output is larger than {self._limits.output_bytes} bytes, the most that is kept."
             self._end(run, Failed(at=self._clock.now(), error=error))
         return None if run.ending is not None else resolve_output(value, self._scratch / "spool", self._nonce)
+
+    def _note_begin(self, run: _Run, told: Json) -> None:
+        name = told.get("begun") if isinstance(told, dict) else None
+        run.sign_of_life = self._scratch / "spool" / Path(name).name if isinstance(name, str) else None
+        run.begun.set()
 
     async def _completed(self, run: _Run, event: CogEvent) -> DriverEvent:
         now = self._clock.now()
@@ -331,40 +337,51 @@ class CogServer:
 
     async def _enforce(self, run: _Run) -> None:
         """Ask the model to end; kill it, and all that runs beside it, when it has not after the grace."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._limits.cancel_grace.total_seconds()
         with suppress(TimeoutError):
-            async with asyncio.timeout(BEGIN_PATIENCE):
+            async with asyncio.timeout(min(BEGIN_PATIENCE, deadline - loop.time())):
                 await run.begun.wait()
-        await self._ask_to_end(run.prediction)
-        await asyncio.sleep(self._limits.cancel_grace.total_seconds())
-        if self._process is not None:
+        was_asked = False
+        while (left := deadline - loop.time()) > 0:
+            was_asked = was_asked or await self._ask_to_end(run.prediction, left)
+            await asyncio.sleep(left if was_asked else min(left, CANCEL_RETRY))
+        if run.prediction in self._runs and self._process is not None:
             self._process.kill(_DISOBEYED)
 
-    async def _ask_to_end(self, prediction: PredictionId) -> bool:
-        """Post a cancel; False when the server does not know the prediction, or cannot be asked."""
+    async def _ask_to_end(self, prediction: PredictionId, seconds: float) -> bool:
+        """Whether the Cog server took the cancel; it takes none for what it does not know (yet, or any more)."""
         if self._session is None:
             return False
+        url = f"{self._base}/predictions/{prediction}/cancel"
         try:
-            async with self._session.post(f"{self._base}/predictions/{prediction}/cancel") as response:
+            async with asyncio.timeout(seconds), self._session.post(url) as response:
                 await response.read()
                 return response.status == 200
-        except (aiohttp.ClientError, OSError):
+        except (aiohttp.ClientError, OSError, TimeoutError):
             return False
 
-    def _abandon(self, prediction: PredictionId) -> None:
+    def _abandon(self, run: _Run) -> None:
         """See to it that a prediction to which nobody listens any more ends."""
-        task = asyncio.create_task(self._end_abandoned(prediction))
+        task = asyncio.create_task(self._end_abandoned(run))
         self._abandoned.add(task)
         task.add_done_callback(self._abandoned.discard)
 
-    async def _end_abandoned(self, prediction: PredictionId) -> None:
-        deadline = asyncio.get_running_loop().time() + self._limits.cancel_grace.total_seconds()
+    async def _end_abandoned(self, run: _Run) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._limits.cancel_grace.total_seconds()
         pause = 0.05  # the server cancels by itself when its listener leaves; asking tells whether it still runs
-        while await self._ask_to_end(prediction):
-            if asyncio.get_running_loop().time() > deadline and self._process is not None:
-                self._process.kill(_DISOBEYED)
+        while await self._ask_to_end(run.prediction, 1.0) or _is_there(run.sign_of_life):
+            if loop.time() > deadline:
+                if self._process is not None:
+                    self._process.kill(_DISOBEYED)
                 return
             await asyncio.sleep(pause)
             pause = min(pause * 2, 1.0)
+
+
+def _is_there(path: Path | None) -> bool:
+    return path is not None and path.exists()
 
 
 def _names(folder: Path) -> list[str]:

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from cogyard.domain.values import PredictionId
@@ -15,6 +16,16 @@ KEPT_SETUP_LOG = 100_000
 
 _TEMPORARY = re.compile(r"tmp[a-z0-9_]{8}")
 """What Python's `tempfile` calls things; what a model names itself (a cache, say) is left alone."""
+
+
+def make_scratch(scratch: Path) -> None:
+    """Make the folders that an instance needs. Blocking."""
+    for name in ("tmp", "spool", "home", "inputs"):
+        (scratch / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    for shared in (COGLET_SPOOL.parent, COGLET_SPOOL):
+        with suppress(OSError):  # it is there already, which is as good
+            shared.mkdir()
+            shared.chmod(0o1777)  # the Cog servers of other users need it too
 
 
 def read_setup_log(scratch: Path) -> str:

@@ -13,42 +13,37 @@ import dataclasses
 import functools
 import inspect
 import io
-import itertools
 import os
 import select
-import shutil
 import signal
 import sys
 import threading
 import traceback
 import typing
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from pathlib import Path, PurePath
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cog
 from cog.input import FieldInfo
 from cog.predictor import load_predictor_from_ref
 
-NONCE = os.environ.get("COGYARD_NONCE", "")
-OUTPUT_MARK = f"cogyard-output:{NONCE}:"
-INPUT_MARK = f"cogyard-input:{NONCE}:"
+if TYPE_CHECKING:
+    from cogyard.runtime.wrapper.cogyard_files import NONCE, SPOOL, UnusableOutput, give_out, take_in, unique_name
+    from cogyard.runtime.wrapper.cogyard_streams import PrintedStream, Printer
+else:  # this folder is on the path for that moment only: its names are none of the model's business
+    sys.path.insert(0, str(Path(__file__).parent))
+    from cogyard_files import NONCE, SPOOL, UnusableOutput, give_out, take_in, unique_name
+    from cogyard_streams import PrintedStream, Printer
+
+    sys.path.pop(0)
+
 WHOLE = f"cogyard_{NONCE}"
 """Key that a whole output is wrapped in: the server takes lists apart and does not tell null from an empty one. Also
 the name of the metric that carries the items of an async generator."""
-SPOOL = Path(os.environ.get("COGYARD_SPOOL") or ".")
 SETUP_LOG = SPOOL / "setup.log"
 SETUP_ERROR = SPOOL / "setup.error"
-
-_numbers = itertools.count()
-
-if TYPE_CHECKING:
-    from cogyard.runtime.wrapper.cogyard_streams import Printed, PrintedStream, Printer
-else:  # this folder is on the path for that moment only: its names are none of the model's business
-    sys.path.insert(0, str(Path(__file__).parent))
-    from cogyard_streams import Printed, PrintedStream, Printer
-
-    sys.path.pop(0)
 
 
 # --- the server's death is ours -------------------------------------------------------------------------------------
@@ -105,7 +100,7 @@ class _SetupOutput:
 def print_traceback(error: BaseException) -> None:
     """Print the part of an exception's traceback that lies in the model's code."""
     _flush()
-    if isinstance(error, asyncio.CancelledError | cog.CancelationException | UnusableOutput):
+    if isinstance(error, asyncio.CancelledError | cog.CancelationException | GeneratorExit | UnusableOutput):
         return
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename in _OURS:
@@ -116,83 +111,6 @@ def print_traceback(error: BaseException) -> None:
 
 _OURS = frozenset({__file__, load_predictor_from_ref.__code__.co_filename, "<frozen importlib._bootstrap_external>",
                    "<frozen importlib._bootstrap>"})  # fmt: skip
-
-
-# --- files in and out -----------------------------------------------------------------------------------------------
-
-
-class UnusableOutput(Exception):
-    """What the model returned cannot be taken; the sentence says why, and is all that the caller is told."""
-
-
-def take_in(value: Any, hint: Any) -> Any:  # noqa: ANN401
-    """An input as the model wants it: the marks that the driver put for fetched files become paths or open files."""
-    if isinstance(value, str) and value.startswith(INPUT_MARK):
-        path = value[len(INPUT_MARK) :]
-        return open(path, "rb") if _wants_file(hint) else cog.Path(path)  # noqa: PTH123 - the model closes it
-    if isinstance(value, list):
-        return [take_in(item, hint) for item in value]
-    return value
-
-
-def _wants_file(hint: Any) -> bool:  # noqa: ANN401
-    return hint is cog.File or any(_wants_file(part) for part in typing.get_args(hint))
-
-
-def give_out(value: Any) -> Any:  # noqa: ANN401
-    """An output with every file in it copied to the spool, in order, and a mark in its place."""
-    if isinstance(value, PurePath):
-        return _spool(Path(value))
-    if isinstance(value, io.IOBase):
-        return _spool_stream(value)
-    if isinstance(value, str | bytes | int | float | None.__class__):
-        return value
-    if isinstance(value, Mapping):
-        return {key: give_out(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [give_out(item) for item in value]
-    fields = _fields(value)
-    return value if fields is None else {name: give_out(item) for name, item in fields.items()}
-
-
-def _fields(value: Any) -> Mapping[str, Any] | None:  # noqa: ANN401
-    """The fields of an output object: dataclass, Cog's or pydantic's BaseModel."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    names = getattr(type(value), "model_fields", None)
-    if isinstance(names, Mapping):
-        return {name: getattr(value, name) for name in names}
-    return dict(vars(value)) if isinstance(value, cog.BaseModel) else None
-
-
-def _spool(path: Path) -> str:
-    if not path.exists():
-        raise UnusableOutput(f"The model returned a file that does not exist: {path}")
-    if not path.is_file():
-        raise UnusableOutput(f"The model returned a path that is not a file: {path}")
-    place = _place(path.name)
-    try:
-        shutil.copyfile(path, place)  # not moved: the model may return it twice, or write to it again
-    except OSError as error:
-        raise UnusableOutput(f"The model returned a file that cannot be copied: {path}: {error.strerror}") from error
-    return f"{OUTPUT_MARK}{place.parent.name}/{place.name}"
-
-
-def _spool_stream(stream: io.IOBase) -> str:
-    name = getattr(stream, "name", None)
-    place = _place(Path(name).name if isinstance(name, str) else "output")
-    if stream.seekable():
-        stream.seek(0)
-    content = stream.read()
-    place.write_bytes(content.encode() if isinstance(content, str) else content)
-    return f"{OUTPUT_MARK}{place.parent.name}/{place.name}"
-
-
-def _place(name: str) -> Path:
-    """A new place in the spool; each file has a folder of its own, so that it can keep its name."""
-    folder = SPOOL / f"{os.getpid()}-{next(_numbers)}"
-    folder.mkdir(parents=True)
-    return folder / name
 
 
 # --- calling the model ----------------------------------------------------------------------------------------------
@@ -246,65 +164,65 @@ def _flush() -> None:
     sys.stderr.flush()
 
 
-def _begin(*, is_async: bool) -> Printed:
-    """A prediction begins. The driver is told, since the Cog server loses a cancel that comes before this."""
-    cog.current_scope().record_metric(WHOLE, {"begun": True})
-    return PRINTER.begin(is_async=is_async)
+@contextmanager
+def _running(*, is_async: bool) -> Iterator[None]:
+    """Around a prediction. The driver is told of its begin, since the Cog server loses a cancel that comes before.
 
-
-def _end(printed: Printed) -> None:
-    PRINTER.end(printed)
-    _flush()
+    While an async one runs, a file is there: the server calls it ended once it is cancelled, whether it obeys or not.
+    """
+    sign = SPOOL / f"running-{unique_name()}" if is_async else None
+    if sign is not None:
+        sign.touch()
+    cog.current_scope().record_metric(WHOLE, {"begun": sign and sign.name})
+    printed = PRINTER.begin(is_async=is_async)
+    try:
+        yield
+    except BaseException as error:
+        print_traceback(error)
+        raise
+    finally:
+        PRINTER.end(printed)
+        _flush()
+        if sign is not None:
+            sign.unlink()
 
 
 def _run(call: Call, given: Mapping[str, Any]) -> Any:  # noqa: ANN401
     """Call a sync function: its output, or a generator of it."""
-    printed = _begin(is_async=False)
-    try:
+    with ExitStack() as stack:
+        stack.enter_context(_running(is_async=False))
         output = call.function(**call.arguments(given))
         if isinstance(output, Iterator) and not isinstance(output, io.IOBase):
-            return _stream(output, printed)
-        output = {WHOLE: give_out(output)}
-    except BaseException as error:
-        print_traceback(error)
-        _end(printed)
-        raise
-    _end(printed)
-    return output
+            return _stream(output, stack.pop_all())
+        return {WHOLE: give_out(output)}
 
 
-def _stream(items: Iterator[Any], printed: Printed) -> Iterator[Any]:
-    try:
-        for item in items:
-            yield give_out(item)
-    except GeneratorExit:
-        close = getattr(items, "close", None)
-        if close is not None:
-            close()
-        raise
-    except BaseException as error:
-        print_traceback(error)
-        raise
-    finally:
-        _end(printed)
+def _stream(items: Iterator[Any], running: ExitStack) -> Iterator[Any]:
+    with running:
+        try:
+            for item in items:
+                yield give_out(item)
+        finally:
+            close = getattr(items, "close", None)
+            if close is not None:
+                close()
 
 
 async def _run_async(call: Call, given: Mapping[str, Any]) -> Any:  # noqa: ANN401
     """Call an async function; the items of an async generator go out at once, as metrics (the server would wait)."""
-    printed = _begin(is_async=True)
-    try:
+    with _running(is_async=True):
         output = call.function(**call.arguments(given))
-        if isinstance(output, AsyncIterator):
-            scope = cog.current_scope()
+        if not isinstance(output, AsyncIterator):
+            return {WHOLE: give_out(await output)}
+        scope = cog.current_scope()
+        try:
             async for item in output:
                 scope.record_metric(WHOLE, {"item": _plain(give_out(item))})
-            return None
-        return {WHOLE: give_out(await output)}
-    except BaseException as error:
-        print_traceback(error)
-        raise
-    finally:
-        _end(printed)
+        finally:
+            close = getattr(output, "aclose", None)
+            if close is not None:
+                await close()
+        return None
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
@@ -356,6 +274,16 @@ def _is_async(function: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(plain) or inspect.isasyncgenfunction(plain)
 
 
+def _healthcheck(function: Callable[[], Any]) -> Callable[[object], Any]:
+    def healthcheck(_self: object) -> Any:  # noqa: ANN401
+        return function()
+
+    async def healthcheck_async(_self: object) -> Any:  # noqa: ANN401
+        return await function()
+
+    return healthcheck_async if _is_async(function) else healthcheck
+
+
 def _make_predictor(model: Any, *, is_async: bool) -> type:  # noqa: ANN401
     """A class that the Cog server takes for the model's own, with a setup and a run of the same kinds as its own."""
     call = Call(_method(model))
@@ -387,7 +315,7 @@ def _make_predictor(model: Any, *, is_async: bool) -> type:  # noqa: ANN401
     )
     members: dict[str, Any] = {"setup": chosen_setup, "run": chosen}
     if not inspect.isfunction(model) and hasattr(model, "healthcheck"):
-        members["healthcheck"] = lambda _self: model.healthcheck()
+        members["healthcheck"] = _healthcheck(model.healthcheck)
     return type("Predictor", (cog.BaseRunner,), members)
 
 

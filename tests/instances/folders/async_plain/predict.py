@@ -35,3 +35,10 @@ class Predictor(BasePredictor):
     async def block(self, text):
         print("blocking", flush=True)
         time.sleep(600)
+
+    async def flood(self, text):
+        for number in range(20_000):
+            print(text, number)
+            if number % 100 == 0:
+                await asyncio.sleep(0)
+        return text

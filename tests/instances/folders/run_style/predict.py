@@ -10,9 +10,13 @@ from cog import BaseRunner, Input, Path
 class Runner(BaseRunner):
     def setup(self, weights: Optional[Union[Path, str]] = None) -> None:
         self.weights = weights
+        self.checks = 0
 
     def run(self, text: str = Input(default="world")) -> str:
+        if text == "checks":
+            return "enough" if self.checks >= 3 else "too few"
         return f"{text} {self.weights}"
 
-    def healthcheck(self) -> bool:
-        return True
+    async def healthcheck(self) -> bool:
+        self.checks += 1
+        return self.checks >= 3

@@ -9,8 +9,10 @@ from cog import BasePredictor, ConcatenateIterator, Input
 
 
 class Predictor(BasePredictor):
-    def predict(self, gate: str = Input(default=""), fail: bool = Input(default=False)) -> ConcatenateIterator[str]:
+    def predict(self, gate: str = Input(default=""), fail: bool = Input(default=False), n: int = Input(default=0)) -> ConcatenateIterator[str]:
         yield "first "
+        for _ in range(n):
+            yield "x"
         while gate and not Path(gate).exists():
             time.sleep(0.005)
         print("between", end="")

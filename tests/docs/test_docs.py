@@ -1,0 +1,123 @@
+"""The documentation is true: snippets run, references are current, links lead somewhere."""
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.clients.conftest import CLIENTS, StarterYard
+from tests.yard import ROOT, TOKEN
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "models").rglob("*.md")])
+FENCE = re.compile(r"^```(\w+)(?: title=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+READ_ONLY = {"text", "sh"}
+"""Drawings, and commands that start what the tests start by themselves (`make serve`, `export …`)."""
+
+
+@dataclass(frozen=True)
+class Snippet:
+    language: str
+    title: str
+    code: str
+
+
+def snippets(page: Path) -> list[Snippet]:
+    return [Snippet(*found) for found in FENCE.findall(page.read_text())]
+
+
+def environment(starter: StarterYard) -> dict[str, str]:
+    return {
+        **starter.environment,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "REPLICATE_API_TOKEN": TOKEN,
+        "REPLICATE_BASE_URL": starter.https,
+        "SSL_CERT_FILE": str(starter.data / "tls" / "ca-bundle.pem"),
+        "CURL_CA_BUNDLE": str(starter.data / "tls" / "ca-bundle.pem"),
+        "NODE_EXTRA_CA_CERTS": str(starter.data / "tls" / "ca.pem"),
+    }
+
+
+def run(snippet: Snippet, folder: Path, variables: dict[str, str]) -> str:
+    if snippet.title:
+        (folder / snippet.title).write_text(snippet.code)
+        return ""
+    if snippet.language == "bash":
+        command = ["bash", "-euo", "pipefail", "-c", snippet.code]
+    elif snippet.language == "python":
+        command = [sys.executable, "-c", snippet.code]
+    elif snippet.language == "javascript":
+        if not (CLIENTS / "js" / "node_modules" / "replicate").exists():
+            pytest.skip("the JavaScript client is not installed: run make test where there is npm")
+        script = CLIENTS / "js" / "snippet.mjs"
+        script.write_text(snippet.code)
+        command = ["node", str(script)]
+    else:
+        raise AssertionError(f"nobody runs {snippet.language}")
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, f"{snippet.code}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_readmes_snippets_work(starter: StarterYard) -> None:
+    told = [
+        run(one, ROOT, environment(starter)) for one in snippets(ROOT / "README.md") if one.language not in READ_ONLY
+    ]
+
+    python, javascript, curl, command_line = told
+    assert len(python) > 5
+    assert javascript == "2 384\n"
+    assert len(json.loads(curl)["output"][0]) == 384
+    assert "cogyard/smollm2-135m" in command_line
+    assert "lighthouse-2x" in command_line
+
+
+@pytest.mark.slow
+def test_the_authors_guide_works(starter: StarterYard, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "models/realesr-upscaler/examples/lighthouse.png", tmp_path / "picture.png")
+    page = ROOT / "docs" / "guides" / "serve-your-own-model.md"
+
+    told = [run(one, tmp_path, environment(starter)) for one in snippets(page) if one.language not in READ_ONLY]
+
+    assert "me/small-grey:" in told[2]
+    assert "small.png" in told[3]
+    assert "image*\tfile" in told[3]
+    assert "succeeded" in told[-1]
+
+
+def test_every_other_page_has_no_snippet_that_nobody_runs() -> None:
+    tried = {ROOT / "README.md", ROOT / "docs" / "guides" / "serve-your-own-model.md"}
+
+    assert not [page for page in PAGES if page not in tried for one in snippets(page) if one.language not in READ_ONLY]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        if not target.startswith(("http://", "https://")):
+            assert (page.parent / target).exists(), target
+
+
+def test_the_reference_pages_are_current() -> None:
+    spec = importlib.util.spec_from_file_location("make_reference", ROOT / "scripts" / "make_reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    hint = "run: python scripts/make_reference.py"
+    assert (ROOT / "docs/reference/settings.md").read_text() == module.settings_page(), hint
+    assert (ROOT / "docs/reference/commands.md").read_text() == module.commands_page(), hint
+
+
+def test_the_decisions_are_numbered_without_gaps() -> None:
+    numbers = [int(page.name[:4]) for page in sorted((ROOT / "docs" / "adr").glob("*.md"))]
+
+    assert numbers == list(range(1, len(numbers) + 1))
