@@ -82,9 +82,10 @@ async def test_a_python_loop_is_cancelled_and_the_model_lives(cogs: Cogs) -> Non
         assert {process.pid for process in model.group} == group
 
 
-async def test_a_swallowed_cancel_ends_as_canceled_without_output(cogs: Cogs) -> None:
+@pytest.mark.parametrize("do", ["swallow", "raise_at_cancel"])
+async def test_a_cancel_that_the_model_makes_something_else_of_is_a_cancel(cogs: Cogs, do: str) -> None:
     async with cogs.running("unruly") as model:
-        told = await cancel_when_it_prints(model, {"do": "swallow"})
+        told = await cancel_when_it_prints(model, {"do": do})
 
         assert isinstance(told.end, Canceled)
         assert told.items == []

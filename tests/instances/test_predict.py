@@ -8,7 +8,7 @@ from cogyard.domain.events import Failed, Log, Metric, MetricMode, Started, Succ
 from cogyard.domain.prediction import MAX_LOG_CHARACTERS
 from cogyard.domain.values import Json, PredictionId
 from cogyard.instances.driver import Produced
-from tests.instances.cogs import Cogs
+from tests.instances.cogs import Cogs, new_id
 
 pytestmark = pytest.mark.anyio
 
@@ -157,6 +157,13 @@ async def test_nothing_is_left_in_temporary_folders(cogs: Cogs) -> None:
             assert told.output == str(model.scratch / "tmp")
 
         assert (await model.run({"do": "list_litter"})).output == []
+
+
+async def test_the_next_may_begin_while_the_last_event_of_one_is_handled(cogs: Cogs) -> None:
+    async with cogs.running("unruly") as model:
+        async for event in model.driver.submit(new_id(), {"do": "litter"}, {}):
+            if isinstance(event, Succeeded):
+                assert (await model.run({"do": "list_litter"})).output == []
 
 
 async def test_an_unfit_input_fails_with_the_name_of_the_field(cogs: Cogs) -> None:

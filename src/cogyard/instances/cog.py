@@ -4,7 +4,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -13,13 +13,13 @@ import aiohttp
 import orjson
 
 from cogyard.domain.errors import SetupFailed
-from cogyard.domain.events import Canceled, Failed, Interrupted, Log, Metric, MetricMode, Started, Succeeded
+from cogyard.domain.events import Canceled, Failed, Interrupted, Log, Started, Succeeded
 from cogyard.domain.prediction import MAX_LOG_CHARACTERS
 from cogyard.domain.values import Json, JsonObject, PredictionId
 from cogyard.instances.cog_errors import setup_error, told_error, told_refusal
 from cogyard.instances.cog_marks import mark_inputs, resolve_output, whole_key
 from cogyard.instances.cog_process import CogProcess, free_port
-from cogyard.instances.cog_stream import CogEvent, EventTooLarge, read_events
+from cogyard.instances.cog_stream import CogEvent, EventTooLarge, read_events, read_metric
 from cogyard.instances.driver import DriverEvent, Process
 from cogyard.instances.scratch import clean_up_after, clean_up_all, make_scratch, read_setup_error, read_setup_log
 from cogyard.ports import Clock, Launch
@@ -37,7 +37,6 @@ CANCEL_RETRY = 0.02
 """Seconds between two tries of a cancel that the server did not take."""
 
 _DISOBEYED = "the model's process was killed, since a prediction did not end when it was told to"
-_MODES = {"increment": MetricMode.increment, "incr": MetricMode.increment, "append": MetricMode.append}
 _TOO_FAST = "The model printed or returned more at once than could be read."
 _ID = re.compile(r"[0-9a-z]{26}")
 
@@ -60,7 +59,6 @@ class _Run:
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     #: a file that is there while an async model runs this; the Cog server calls it ended as soon as it is cancelled
     sign_of_life: Path | None = None
-    is_over: bool = False
     output_bytes: int = 0
     log_characters: int = 0
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -179,22 +177,29 @@ class CogServer:
             raise ValueError(f"{prediction!r} is no prediction id")
         run = self._runs[prediction] = _Run(prediction)
         run.tasks.append(asyncio.create_task(self._time_out(run)))
+        last: DriverEvent | None = None
         try:
             if self._cleaning is not None:
                 await self._cleaning
-            async for event in self._converse(run, mark_inputs(model_input, paths, self._nonce)):
-                run.is_over = isinstance(event, Succeeded | Failed | Canceled | Interrupted)
-                yield event
-                if run.is_over:
-                    return
+            async with aclosing(self._converse(run, mark_inputs(model_input, paths, self._nonce))) as events:
+                async for event in events:
+                    if isinstance(event, Succeeded | Failed | Canceled | Interrupted):
+                        last = event
+                        break
+                    yield event
         finally:
-            for task in run.tasks:
-                task.cancel()
-            del self._runs[prediction]
-            if self._process is not None and (not run.is_over or (run.ending and _is_there(run.sign_of_life))):
-                self._abandon(run)
-            keep = None if self._runs or self._abandoned else self._kept_temporary
-            self._cleaning = asyncio.create_task(asyncio.to_thread(clean_up_after, self._scratch, prediction, keep))
+            self._finish(run, is_over=last is not None)
+        if last is not None:  # told when nothing of it is left, so that the next one may begin at once
+            yield last
+
+    def _finish(self, run: _Run, *, is_over: bool) -> None:
+        for task in run.tasks:
+            task.cancel()
+        del self._runs[run.prediction]
+        if self._process is not None and (not is_over or (run.ending is not None and _is_there(run.sign_of_life))):
+            self._abandon(run)
+        keep = None if self._runs or self._abandoned else self._kept_temporary
+        self._cleaning = asyncio.create_task(asyncio.to_thread(clean_up_after, self._scratch, run.prediction, keep))
 
     async def cancel(self, prediction: PredictionId) -> None:
         """See `Driver`."""
@@ -296,7 +301,7 @@ class CogServer:
                 return None
             value = held["item"]
         else:
-            return _metric(event.data)
+            return read_metric(event.data)
         run.output_bytes += event.size
         if run.output_bytes > self._limits.output_bytes and run.ending is None:
             error = f"The model's output is larger than {self._limits.output_bytes} bytes, the most that is kept."
@@ -316,7 +321,7 @@ class CogServer:
         if status == "succeeded":
             return run.ending if isinstance(run.ending, Failed) else Succeeded(at=now)
         if status == "failed" and error != "Worker crashed":
-            return run.ending if isinstance(run.ending, Failed) else Failed(at=now, error=told_error(error))
+            return run.ending or Failed(at=now, error=told_error(error))  # many models raise when they are cancelled
         if status == "canceled":
             return run.ending or Canceled(at=now)
         if status == "failed":
@@ -386,10 +391,3 @@ def _is_there(path: Path | None) -> bool:
 
 def _names(folder: Path) -> list[str]:
     return [entry.name for entry in folder.iterdir()]
-
-
-def _metric(data: JsonObject) -> Metric | None:
-    name, mode = data.get("name"), data.get("mode")
-    if not isinstance(name, str):
-        return None
-    return Metric(name=name, value=data.get("value"), mode=_MODES.get(str(mode), MetricMode.replace))

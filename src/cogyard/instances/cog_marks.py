@@ -38,11 +38,10 @@ def mark_inputs(model_input: JsonObject, paths: Mapping[str, Path], nonce: str) 
 def resolve_output(value: Json, spool: Path, nonce: str) -> Produced:
     """Output with file names where the wrapper's marks stood."""
     prefix, paths = f"cogyard-output:{nonce}:", dict[str, Path]()
-    root = spool.resolve()
 
     def walk(item: Json, pointer: str) -> Json:
         if isinstance(item, str) and item.startswith(prefix):
-            path = _spooled(root, item[len(prefix) :])
+            path = _spooled(spool.resolve(), item[len(prefix) :])
             if path is not None:
                 paths[pointer] = path
                 return path.name

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections import deque
 from contextlib import suppress
 
@@ -104,7 +105,8 @@ class CogProcess:
             os.killpg(self.identity.pid, signal.SIGKILL)
 
     async def stop(self) -> None:
-        """End the group: the leader is asked, then everything is killed. Returns when the leader is gone."""
+        """End the group: the leader is asked, then everything is killed. Returns when all of it is gone."""
+        members = await asyncio.to_thread(self._members)
         if self._process.returncode is None:
             with suppress(ProcessLookupError):
                 self._process.terminate()
@@ -113,10 +115,19 @@ class CogProcess:
                     await self._process.wait()
         self._kill_group()
         await self._process.wait()
+        await asyncio.to_thread(_await_end, members)
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks)
         self._end("it was stopped")
+
+    def _members(self) -> list[psutil.Process]:
+        """What lives below the leader, and the worker, which outlives it. Blocking."""
+        with suppress(psutil.Error):
+            return psutil.Process(self.identity.pid).children(recursive=True)
+        with suppress(psutil.Error):
+            return [] if self.worker is None else [psutil.Process(self.worker)]
+        return []
 
     async def _drain(self) -> None:
         """Read what the server prints, so that it never blocks, and keep the last of it."""
@@ -132,8 +143,7 @@ class CogProcess:
         self._end(f"the Cog server {_describe_exit(code)}")
 
     async def _await_worker(self, pid: int) -> None:
-        await _wait_for_exit(pid)
-        self._end(f"the model's process {_describe_exit(_exit_code_of_zombie(pid))}")
+        self._end(f"the model's process {_describe_exit(await _wait_for_exit(pid))}")
         await asyncio.sleep(LAST_WORDS)
         self._kill_group()
 
@@ -142,21 +152,40 @@ class CogProcess:
             self._ended.set_result(reason)
 
 
-async def _wait_for_exit(pid: int) -> None:
-    """Return when process `pid` has ended, even if nobody has collected it yet."""
+def _await_end(processes: list[psutil.Process]) -> None:
+    """Wait until all of them, just killed, have ended, collected or not. Blocking."""
+    deadline = time.monotonic() + STOP_GRACE
+    for process in processes:
+        with suppress(psutil.Error):
+            while process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
+                time.sleep(0.002)
+
+
+async def _wait_for_exit(pid: int) -> int | None:
+    """The exit code of process `pid`, a child of somebody else, once it has ended; None when it was not to be had.
+
+    The leader collects its worker soon after, and the code with it, so it is read in the very callback; on a machine
+    that is overloaded this may still be too late.
+    """
     loop = asyncio.get_running_loop()
     try:
         descriptor = os.pidfd_open(pid) if sys.platform == "linux" else None
     except ProcessLookupError:
-        return
+        return None
     if descriptor is None:
         while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:  # noqa: ASYNC110
             await asyncio.sleep(WORKER_POLL)
-        return
-    ended = asyncio.Event()
-    loop.add_reader(descriptor, ended.set)
+        return None
+    code: asyncio.Future[int | None] = loop.create_future()
+
+    def read_code() -> None:
+        loop.remove_reader(descriptor)
+        if not code.done():
+            code.set_result(_exit_code_of_zombie(pid))
+
+    loop.add_reader(descriptor, read_code)
     try:
-        await ended.wait()
+        return await code
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)
@@ -174,7 +203,7 @@ def _exit_code_of_zombie(pid: int) -> int | None:
 
 def _describe_exit(code: int | None) -> str:
     if code is None:
-        return "ended"
+        return "ended, how is not known"
     if code >= 0:
         return f"ended with exit code {code}"
     name = signal.Signals(-code).name if -code in signal.Signals.__members__.values() else str(-code)

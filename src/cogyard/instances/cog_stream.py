@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import aiohttp
 import orjson
 
+from cogyard.domain.events import Metric, MetricMode
 from cogyard.domain.values import Json, JsonObject
 
 BIG_EVENT_BYTES = 2**20
 """Events above this are parsed on a thread, so that others do not wait."""
 
+_MODES = {"increment": MetricMode.increment, "incr": MetricMode.increment, "append": MetricMode.append}
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)
 
 
@@ -70,3 +72,11 @@ async def _parse(block: bytes) -> CogEvent | None:
     text = b"\n".join(data)
     value: Json = await asyncio.to_thread(orjson.loads, text) if len(text) > BIG_EVENT_BYTES else orjson.loads(text)
     return CogEvent(name, value, len(text)) if isinstance(value, dict) else None
+
+
+def read_metric(data: JsonObject) -> Metric | None:
+    """A `metric` event's data; None when it has no name."""
+    name, mode = data.get("name"), data.get("mode")
+    if not isinstance(name, str):
+        return None
+    return Metric(name=name, value=data.get("value"), mode=_MODES.get(str(mode), MetricMode.replace))

@@ -195,13 +195,12 @@ class Director:
                     if claimed is None:
                         self._slots.release()
                 self.instance = replace(self.instance, state=InstanceState.active, idle_since=None)
-                task = asyncio.create_task(self._run(claimed))
+                task = asyncio.create_task(self._run(claimed, _Slot(self._slots)))
                 self._running.add(task)
                 task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        self._slots.release()
         if not task.cancelled() and (fault := task.exception()) is not None:
             self._log.error("prediction.lost", exc_info=fault)
 
@@ -218,20 +217,22 @@ class Director:
 
     # --- one prediction -------------------------------------------------------------------------------------------
 
-    async def _run(self, prediction: Prediction) -> None:
+    async def _run(self, prediction: Prediction, slot: "_Slot") -> None:
         recorder = Recorder(prediction, self._around.store, self._around.bus)
         folder = self._scratch / "inputs" / prediction.id
         with self._around.bus.listen(("cancel", prediction.id)) as asked:
             watcher = asyncio.create_task(self._watch_cancel(recorder, asked))
             try:
-                await self._record(recorder, folder)
+                await self._record(recorder, folder, slot)
             except Fenced:
                 self._log.warning("prediction.fenced", prediction=prediction.id)
             finally:
+                slot.free()
                 watcher.cancel()
-                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+                if folder.exists():
+                    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
-    async def _record(self, recorder: Recorder, folder: Path) -> None:
+    async def _record(self, recorder: Recorder, folder: Path, slot: "_Slot") -> None:
         prediction, clock = recorder.prediction, self._around.clock
         try:
             model_input, pointers = self._prepare(prediction.input)
@@ -241,7 +242,10 @@ class Director:
             return
         async with aclosing(self._driver.submit(prediction.id, model_input, paths)) as events:
             async for event in events:
-                if await self._take(recorder, event):
+                is_last = isinstance(event, Succeeded | Failed | Canceled | Interrupted)
+                if is_last:
+                    slot.free()  # the next one may start while this one's end is being stored
+                if await self._take(recorder, event) or is_last:
                     break
         if recorder.prediction.claimed_by is not None:
             await recorder.add(Interrupted(at=clock.now(), reason="the model's process stopped answering"))
@@ -250,14 +254,14 @@ class Director:
             self._around.bus.publish(("queue", self._version.id))
 
     async def _take(self, recorder: Recorder, event: DriverEvent) -> bool:
-        """Hand an event to the recorder; True when it was the last one."""
+        """Hand an event to the recorder; True when nothing more can be stored."""
         try:
             await recorder.add(await self._stored(event, recorder.claimed))
         except StorageFull as fault:
             error = f"The output could not be stored: {fault}"
             await recorder.add(Failed(at=self._around.clock.now(), error=error))
             return True
-        return isinstance(event, Succeeded | Failed | Canceled | Interrupted)
+        return False
 
     async def _stored(self, event: DriverEvent, prediction: Prediction) -> Event:
         """The event as the house knows it: files that the model returned become stored files."""
@@ -312,3 +316,17 @@ class Director:
         self.instance = instance
         await self._around.store.save_instance(instance)
         self._around.bus.publish(("instances", instance.id))
+
+
+class _Slot:
+    """One unit of an instance's concurrency, freed once."""
+
+    def __init__(self, slots: asyncio.Semaphore) -> None:
+        self._slots = slots
+        self._is_free = False
+
+    def free(self) -> None:
+        """Give it back; a second time changes nothing."""
+        if not self._is_free:
+            self._is_free = True
+            self._slots.release()

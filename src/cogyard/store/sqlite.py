@@ -66,7 +66,9 @@ class SqliteStore:
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store reader")
         self._tokens: dict[str, tuple[Token, Account]] = {}
         self._uses: dict[TokenId, datetime] = {}
+        #: versions never change, and none leaves its model
         self._versions: dict[VersionId, Version] = {}
+        self._members: set[tuple[ModelId, VersionId]] = set()
 
     async def close(self) -> None:
         """Finish what is queued and close the connections."""
@@ -178,7 +180,12 @@ class SqliteStore:
 
     async def get_model_version(self, model: ModelId, version: VersionId) -> Version | None:
         """See `ports.CatalogStore`."""
-        return await self._read(lambda connection: catalog.get_model_version(connection, model, version))
+        if (model, version) in self._members:
+            return await self.get_version(version)
+        found = await self._read(lambda connection: catalog.get_model_version(connection, model, version))
+        if found is not None:
+            self._members.add((model, version))
+        return found
 
     async def list_versions(self, model: ModelId, page: PageRequest) -> Page[Version]:
         """See `ports.CatalogStore`."""

@@ -13,11 +13,13 @@ import dataclasses
 import functools
 import inspect
 import io
+import itertools
 import os
 import select
 import signal
 import sys
 import threading
+import time
 import traceback
 import typing
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -44,6 +46,12 @@ WHOLE = f"cogyard_{NONCE}"
 the name of the metric that carries the items of an async generator."""
 SETUP_LOG = SPOOL / "setup.log"
 SETUP_ERROR = SPOOL / "setup.error"
+
+UNHURRIED_ITEMS = 10_000
+"""Items of a generator that go out as they come; the Cog server keeps a few thousand for a slow listener, no more."""
+
+HURRIED_ITEMS, HURRIED_SECONDS = 250, 0.05
+"""Of the rest, so many in so many seconds."""
 
 
 # --- the server's death is ours -------------------------------------------------------------------------------------
@@ -197,11 +205,24 @@ def _run(call: Call, given: Mapping[str, Any]) -> Any:  # noqa: ANN401
         return {WHOLE: give_out(output)}
 
 
+def _pace() -> Iterator[float]:
+    """For each item of a generator, the seconds to wait after it: a flood would drown its listener."""
+    yield from itertools.repeat(0.0, UNHURRIED_ITEMS)
+    while True:
+        begin = time.monotonic()
+        yield from itertools.repeat(0.0, HURRIED_ITEMS - 1)
+        yield begin + HURRIED_SECONDS - time.monotonic()
+
+
 def _stream(items: Iterator[Any], running: ExitStack) -> Iterator[Any]:
     with running:
         try:
+            pace = _pace()
             for item in items:
                 yield give_out(item)
+                pause = next(pace)
+                if pause > 0:
+                    time.sleep(pause)
         finally:
             close = getattr(items, "close", None)
             if close is not None:
@@ -216,8 +237,12 @@ async def _run_async(call: Call, given: Mapping[str, Any]) -> Any:  # noqa: ANN4
             return {WHOLE: give_out(await output)}
         scope = cog.current_scope()
         try:
+            pace = _pace()
             async for item in output:
                 scope.record_metric(WHOLE, {"item": _plain(give_out(item))})
+                pause = next(pace)
+                if pause > 0:
+                    await asyncio.sleep(pause)
         finally:
             close = getattr(output, "aclose", None)
             if close is not None:

@@ -4,9 +4,9 @@
 
 import tempfile
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, AsyncIterator
 
-from cog import AsyncIterator, BasePredictor, Input, Path
+from cog import BasePredictor, Input, Path
 
 
 class Predictor(BasePredictor):

@@ -92,6 +92,14 @@ class Predictor(BasePredictor):
         except BaseException:
             return "I went on"
 
+    def raise_at_cancel(self, text, n):
+        print("looping", flush=True)
+        try:
+            while True:
+                time.sleep(0.01)
+        except BaseException as error:
+            raise RuntimeError("stopped half way") from error
+
     def no_newline(self, text, n):
         print(text, end="")
         print(text + " (stderr)", end="", file=sys.stderr)

@@ -1,0 +1,8 @@
+"""The least that a model can do."""
+
+from cog import BasePredictor
+
+
+class Predictor(BasePredictor):
+    def predict(self, text: str) -> str:
+        return text
