@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import math
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlencode
 
@@ -17,7 +18,7 @@ class LinkSigner:
 
     def sign_output(self, file: FileId, _name: str, expires_at: datetime) -> str:
         """The query string of an output file's URL."""
-        expires = int(expires_at.astimezone(UTC).timestamp())
+        expires = math.ceil(expires_at.astimezone(UTC).timestamp())
         return urlencode({"expires": expires, "signature": self._text(f"output {file} {expires}")})
 
     def verify_output(self, file: FileId, query: str, now: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ REPLICATE = Path(__file__).parents[3] / "shared" / "replicate-openapi.json"
 
 
 @pytest.fixture(scope="module")
-def http(yard: Yard) -> httpx.Client:
-    return yard.http
+def http(yard: Yard) -> Iterator[httpx.Client]:
+    with yard.http as client:
+        yield client
 
 
 @pytest.fixture(scope="module")

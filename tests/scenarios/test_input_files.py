@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.yard import Yard
+from tests.yard import Yard, wait_until
 
 
 class _Shop(BaseHTTPRequestHandler):
@@ -120,3 +120,18 @@ def test_others_go_on_while_one_waits_for_its_file(small_yard: Yard, reader: str
 
     assert done["status"] == "succeeded"
     assert small_yard.end_of(hanging)["status"] == "failed"
+
+
+def test_a_prediction_that_waits_for_its_file_cancels(own_yard: Yard, shop: str) -> None:
+    from tests.yard import FOLDERS
+
+    yard = own_yard.start()
+    reference = yard.push(FOLDERS / "canary", "acme/canary", "--no-examples")
+    yard.run(reference, {})
+    hanging = yard.create(reference, {"mode": "read", "file": f"{shop}/hangs"}).json()["id"]
+    wait_until(lambda: yard.get(hanging)["status"] in ("starting", "processing"), 5)
+
+    with yard.http as http:
+        http.post(f"/predictions/{hanging}/cancel")
+
+    assert yard.end_of(hanging, 5)["status"] == "canceled"

@@ -152,7 +152,7 @@ def test_files_have_their_type_and_answer_ranges(yard: Yard, canary: str) -> Non
 
 
 def test_a_file_url_is_worth_nothing_when_changed_or_expired(own_yard: Yard) -> None:
-    own_yard.settings["output_ttl"] = "1"
+    own_yard.settings["output_ttl"] = "3"
     yard = own_yard.start()
     reference = yard.push(FOLDERS / "canary", "acme/canary", "--no-examples")
     url = yard.run(reference, {"mode": "typed_files"})["output"]["png"]

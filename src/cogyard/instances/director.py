@@ -236,9 +236,12 @@ class Director:
         prediction, clock = recorder.prediction, self._around.clock
         try:
             model_input, pointers = self._prepare(prediction.input)
-            paths = await self._around.inputs.fetch(model_input, pointers, prediction.account, folder)
+            paths = await self._fetch(model_input, pointers, recorder, folder) if pointers else {}
         except CogyardError as fault:
             await recorder.add(Failed(at=clock.now(), error=str(fault)))
+            return
+        if recorder.prediction.cancel_requested_at is not None:
+            await recorder.add(Canceled(at=clock.now()))
             return
         async with aclosing(self._driver.submit(prediction.id, model_input, paths)) as events:
             async for event in events:
@@ -252,6 +255,20 @@ class Director:
         await recorder.flush()
         if not recorder.prediction.status.is_terminal:
             self._around.bus.publish(("queue", self._version.id))
+
+    async def _fetch(
+        self, model_input: JsonObject, pointers: list[str], recorder: Recorder, folder: Path
+    ) -> dict[str, Path]:
+        """Bring the input's files here, or stop when the prediction is cancelled meanwhile."""
+        account = recorder.claimed.account
+        fetching = asyncio.create_task(self._around.inputs.fetch(model_input, pointers, account, folder))
+        canceled = asyncio.create_task(recorder.cancel_requested.wait())
+        try:
+            await asyncio.wait({fetching, canceled}, return_when=asyncio.FIRST_COMPLETED)
+            return fetching.result() if fetching.done() else {}
+        finally:
+            canceled.cancel()
+            fetching.cancel()
 
     async def _take(self, recorder: Recorder, event: DriverEvent) -> bool:
         """Hand an event to the recorder; True when nothing more can be stored."""
@@ -299,7 +316,10 @@ class Director:
             current = await self._around.store.get_prediction(prediction.id)
             requested_at = self._around.clock.now() if current is None else current.cancel_requested_at
         await recorder.add(CancelRequested(at=requested_at))
-        await self._driver.cancel(prediction.id)
+        recorder.cancel_requested.set()
+        while True:  # until the prediction has ended and this is cancelled; the driver may not know it yet
+            await self._driver.cancel(prediction.id)
+            await asyncio.sleep(CANCEL_POLL)
 
     async def _give_back(self, reason: str) -> None:
         """Return claims that no task of ours holds any more, such as one that came while draining began."""

@@ -27,6 +27,8 @@ class Recorder:
     def __init__(self, prediction: Prediction, store: ClaimStore, bus: Bus) -> None:
         #: the prediction as it was claimed
         self.claimed = prediction
+        #: set once the caller wants an end
+        self.cancel_requested = asyncio.Event()
         self._stored = prediction
         self._current = prediction
         self._pending: list[Event] = []
