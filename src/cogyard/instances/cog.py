@@ -37,6 +37,9 @@ CANCEL_RETRY = 0.02
 """Seconds between two tries of a cancel that the server did not take."""
 
 _DISOBEYED = "the model's process was killed, since a prediction did not end when it was told to"
+_WORKER_GONE = re.compile(r"(?:Prediction failed: )*(?:Worker crashed$|Failed to send request: )")
+"""How the server says that its worker died while it ran something, or just before."""
+
 _TOO_FAST = "The model printed or returned more at once than could be read."
 _ID = re.compile(r"[0-9a-z]{26}")
 
@@ -320,7 +323,7 @@ class CogServer:
             return self._interrupted(run, "the Cog server answered for another prediction")
         if status == "succeeded":
             return run.ending if isinstance(run.ending, Failed) else Succeeded(at=now)
-        if status == "failed" and error != "Worker crashed":
+        if status == "failed" and not _WORKER_GONE.match(str(error)):
             return run.ending or Failed(at=now, error=told_error(error))  # many models raise when they are cancelled
         if status == "canceled":
             return run.ending or Canceled(at=now)
