@@ -18,7 +18,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
     """A server that all tests of this process share."""
-    started = Yard(tmp_path_factory.mktemp("yard"), {"cancel_grace": "1", "max_instances": "8"}).start()
+    started = Yard(
+        tmp_path_factory.mktemp("yard"), {"cancel_grace": "1", "max_instances": "8", "rate_creates": "0"}
+    ).start()
     yield started
     started.stop()
 
@@ -39,6 +41,18 @@ def canary_stream(yard: Yard) -> str:
 def canary_async(yard: Yard) -> str:
     """The reference of an async model that streams text, four at a time."""
     return yard.push(FOLDERS / "canary-async", "acme/canary-async")
+
+
+@pytest.fixture(scope="session")
+def trainable(yard: Yard) -> str:
+    """The reference of a model that learns words."""
+    return yard.push(FOLDERS / "trainable", "acme/trainable")
+
+
+@pytest.fixture(scope="session")
+def picture_stream(yard: Yard) -> str:
+    """The reference of a model that yields files."""
+    return yard.push(FOLDERS / "picture-stream", "acme/picture-stream")
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Small parts, each by itself."""
 
+import re
 import socket
 import ssl
 import threading
@@ -12,8 +13,10 @@ import pytest
 from cogyard.api.prefer import Wait, parse_prefer
 from cogyard.domain.errors import TooLarge
 from cogyard.domain.events import Event, Log, Output, Started
-from cogyard.domain.values import FileId, PredictionId
+from cogyard.domain.prediction import StreamKind
+from cogyard.domain.values import FileId
 from cogyard.files import FolderFiles
+from cogyard.ids import new_prediction_id
 from cogyard.instances.recorder import merge
 from cogyard.links import LinkSigner
 from cogyard.media import content_type_of
@@ -56,13 +59,19 @@ def test_links_open_what_they_were_made_for_until_they_end() -> None:
     assert not LinkSigner("cd" * 32).verify_output(file, query, NOW)
 
 
-def test_stream_tokens_open_their_prediction_only() -> None:
-    signer, prediction = LinkSigner("ab" * 32), PredictionId("p" * 26)
-    token = signer.stream_token(prediction)
+@pytest.mark.parametrize("kind", StreamKind)
+def test_stream_paths_open_their_prediction_only_and_show_what_comes(kind: StreamKind) -> None:
+    signer, prediction = LinkSigner("ab" * 32), new_prediction_id(NOW)
+    path = signer.stream_path(prediction, kind)
+    token = path.rpartition("/")[2]
+    changed = token[:-1] + ("a" if token[-1] != "a" else "q")
 
+    assert re.fullmatch(r"/v1/streams/[a-z2-7]{52}|/v1/files/[a-z]{4}-[a-z2-7]{52}", path)
+    assert path.startswith("/v1/files/") == (kind is StreamKind.files)
     assert signer.open_stream(token) == prediction
-    assert signer.open_stream("q" + token[1:]) is None
+    assert signer.open_stream(changed) is None
     assert signer.open_stream("") is None
+    assert LinkSigner("cd" * 32).open_stream(token) is None
 
 
 def test_neighbouring_outputs_and_logs_are_joined() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from cogyard.domain.errors import InvalidFields
 from cogyard.domain.values import Json, JsonObject
-from cogyard.validation import check_body, compile_input
+from cogyard.validation import Body, check_body, compile_input
 
 
 def schema(properties: JsonObject, required: list[Json] | None = None, **components: Json) -> JsonObject:
@@ -162,7 +162,7 @@ def test_a_pattern_that_no_engine_takes_is_left_out() -> None:
 )
 def test_a_body_is_checked_strictly(body: Json, expected: tuple[str, str, str]) -> None:
     with pytest.raises(InvalidFields) as caught:
-        check_body(body, with_version=True)
+        check_body(body, Body.by_version)
 
     assert [(fault.kind, fault.field, fault.description) for fault in caught.value.fields] == [expected]
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import httpx
 
+from tests.reference import check_answer
+
 ROOT = Path(__file__).parent.parent
 FOLDERS = Path(__file__).parent / "folders"
 TOKEN = "r8_" + "t" * 37
@@ -73,7 +75,11 @@ class Yard:
     @property
     def http(self) -> httpx.Client:
         return httpx.Client(
-            base_url=f"{self.url}/v1", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=90, trust_env=False
+            base_url=f"{self.url}/v1",
+            headers={"Authorization": f"Bearer {TOKEN}"},
+            timeout=90,
+            trust_env=False,
+            event_hooks={"response": [check_answer]},
         )
 
     def start(self) -> "Yard":

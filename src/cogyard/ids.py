@@ -5,18 +5,30 @@ import os
 import struct
 from datetime import datetime
 
-from cogyard.domain.values import FileId, InstanceId, PredictionId
+from cogyard.domain.values import DeliveryId, FileId, InstanceId, PredictionId
 
 TOKEN_PREFIX = "r8_"
 
 _RFC4648 = b"abcdefghijklmnopqrstuvwxyz234567"
 _CROCKFORD = b"0123456789abcdefghjkmnpqrstvwxyz"
 _TO_CROCKFORD = bytes.maketrans(_RFC4648, _CROCKFORD)
+_FROM_CROCKFORD = bytes.maketrans(_CROCKFORD, _RFC4648)
 
 
 def new_prediction_id(now: datetime) -> PredictionId:
     """26 characters: a UUIDv7 of `now` whose 32-bit words stand in the order 3, 1, 0, 2, so that random bits lead."""
     return PredictionId(_encode(_reorder(_uuid7(now))))
+
+
+def prediction_bytes(prediction: PredictionId) -> bytes:
+    """The 16 bytes that a prediction's id writes out. Raises `ValueError` for what is no id."""
+    plain = prediction.encode().translate(_FROM_CROCKFORD).decode().upper()
+    return base64.b32decode(plain + "=" * (-len(plain) % 8))
+
+
+def prediction_of_bytes(data: bytes) -> PredictionId:
+    """The id that 16 bytes make."""
+    return PredictionId(_encode(data))
 
 
 def new_file_id(now: datetime) -> FileId:
@@ -27,6 +39,16 @@ def new_file_id(now: datetime) -> FileId:
 def new_instance_id(now: datetime) -> InstanceId:
     """26 characters of the same form."""
     return InstanceId(_encode(_reorder(_uuid7(now))))
+
+
+def new_delivery_id() -> DeliveryId:
+    """The `webhook-id` of a delivery: `msg_` and 26 characters, 130 random bits."""
+    return DeliveryId("msg_" + _encode(os.urandom(17))[:26])
+
+
+def new_webhook_key() -> str:
+    """A webhook signing key in the form that receivers expect: `whsec_` and 24 random bytes in standard base64."""
+    return "whsec_" + base64.b64encode(os.urandom(24)).decode()
 
 
 def new_token() -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -10,7 +11,7 @@ from cogyard.domain.errors import CogyardError
 from cogyard.domain.events import Interrupted
 from cogyard.domain.instance import Instance, InstanceState
 from cogyard.domain.prediction import Prediction, apply
-from cogyard.ports import Bus, ClaimStore, Clock, Files, FileStore, InstanceStore
+from cogyard.ports import Bus, ClaimStore, Clock, Files, FileStore, InstanceStore, TimeStore
 from cogyard.processes import kill_group
 
 INTERVAL = 5.0
@@ -18,19 +19,27 @@ INTERVAL = 5.0
 
 FILES_A_ROUND = 500
 
+PREDICTIONS_A_ROUND = 200
+"""Predictions whose data is removed in one transaction."""
 
-class JanitorStore(ClaimStore, InstanceStore, FileStore, Protocol):
+RECORDS_KEPT = timedelta(days=7)
+"""How long webhook deliveries that ended, and what made predictions, are remembered."""
+
+
+class JanitorStore(ClaimStore, InstanceStore, FileStore, TimeStore, Protocol):
     """What the janitor needs of the store."""
 
 
 class Janitor:
     """The server's cleaner."""
 
-    def __init__(self, store: JanitorStore, files: Files, bus: Bus, clock: Clock) -> None:
+    def __init__(self, store: JanitorStore, files: Files, bus: Bus, clock: Clock, retention: timedelta | None) -> None:
+        """`retention` is how long the data of ended predictions is kept; None keeps it for ever."""
         self._store = store
         self._files = files
         self._bus = bus
         self._clock = clock
+        self._retention = retention
         self._log = structlog.get_logger()
 
     async def recover(self) -> None:
@@ -54,9 +63,20 @@ class Janitor:
         now = self._clock.now()
         for prediction in await self._store.claimed(expired_at=now):
             await self._give_back(prediction, "its instance gave no sign of life")
+        if self._retention is not None:
+            await self._forget(now - self._retention)
+        await self._store.forget_records(now - RECORDS_KEPT)
         for file in await self._store.expired_files(now, FILES_A_ROUND):
             await self._files.delete(file.id)
             await self._store.delete_file(file.id)
+
+    async def _forget(self, before: datetime) -> None:
+        while True:
+            forgotten = await self._store.forget_predictions(before, PREDICTIONS_A_ROUND)
+            for prediction in forgotten:
+                self._bus.publish(("prediction", prediction))
+            if len(forgotten) < PREDICTIONS_A_ROUND:
+                return
 
     async def _bury(self, instance: Instance) -> None:
         if instance.pid is not None and instance.pid_started is not None:
@@ -69,4 +89,4 @@ class Janitor:
         if await self._store.record(prediction, after):
             self._log.info("prediction.given_back", prediction=prediction.id, status=after.status, reason=reason)
             self._bus.publish(("prediction", prediction.id))
-            self._bus.publish(("queue", prediction.version))
+            self._bus.publish(("queue", prediction.queue))

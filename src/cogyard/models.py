@@ -1,21 +1,34 @@
 """Use cases of models and versions: create, get, list, push, examples."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from cogyard.domain.catalog import Account, AccountKind, Model, Version, Visibility, may_see
-from cogyard.domain.errors import Conflict, Forbidden, InvalidResource, NotFound
+from cogyard.domain.catalog import (
+    Account,
+    AccountKind,
+    Model,
+    Price,
+    Version,
+    Visibility,
+    may_change,
+    may_see,
+)
+from cogyard.domain.compatibility import breaking_changes
+from cogyard.domain.errors import BreakingChange, Conflict, Forbidden, InvalidRequest, NotFound
 from cogyard.domain.prediction import Prediction, Status
 from cogyard.domain.values import JsonObject, ModelId, PredictionId, VersionId
+from cogyard.hardware import check_hardware
 from cogyard.ports import (
     AccountStore,
     Builder,
     BuildLine,
     Built,
+    Bus,
     CatalogStore,
     Clock,
+    ModelOrder,
     Page,
     PageRequest,
     PredictionStore,
@@ -23,9 +36,6 @@ from cogyard.ports import (
 
 PAGE_SIZE = 25
 """Models and versions on a page (`api-contract.md` §1.7)."""
-
-HARDWARE = (("cpu", "CPU"),)
-"""What `POST /models` accepts, as sku and name; the scheduler's issue makes it real."""
 
 
 class Catalog(CatalogStore, AccountStore, PredictionStore, Protocol):
@@ -47,6 +57,13 @@ class NewModel:
     cover_image_url: str | None = None
 
 
+ModelChange = Mapping[str, str | None]
+"""New values of the fields in `CHANGEABLE`."""
+
+CHANGEABLE = ("description", "readme", "github_url", "paper_url", "weights_url", "license_url")
+"""What `PATCH` may change (§4.4)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pushed:
     """What a push made: `created` is False when the model had this version already."""
@@ -60,21 +77,17 @@ class Pushed:
 class Models:
     """The models of every owner; each call says who asks."""
 
-    def __init__(self, store: Catalog, builder: Builder, clock: Clock) -> None:
+    def __init__(self, store: Catalog, builder: Builder, bus: Bus, clock: Clock) -> None:
         self._store = store
         self._builder = builder
+        self._bus = bus
         self._clock = clock
 
     async def create(self, caller: Account, wanted: NewModel) -> Model:
         """A new model without versions. Raises `Forbidden`, `Conflict`, `InvalidResource`."""
         if wanted.owner.lower() != caller.username.lower():
             raise Forbidden(f"You may not create models for {wanted.owner}; use your own account, {caller.username}.")
-        skus = sorted(sku for sku, _ in HARDWARE)
-        if wanted.hardware not in skus:
-            options = ", ".join(skus)
-            raise InvalidResource(
-                "hardware", f"{wanted.hardware} is not a valid hardware SKU. Your options are: {options}."
-            )
+        check_hardware(wanted.hardware)
         return await self._store.create_model(
             Model(
                 id=ModelId(0),
@@ -99,13 +112,81 @@ class Models:
             raise NotFound
         return model
 
-    async def list(self, caller: Account, page: PageRequest) -> Page[Model]:
-        """Public models that have a version, the one with the newest version first."""
-        return await self._store.list_models(caller.id, page)
+    async def list(self, order: ModelOrder, page: PageRequest) -> Page[Model]:
+        """Public models that have a version."""
+        return await self._store.list_models(order, page)
 
-    async def versions(self, caller: Account, owner: str, name: str, page: PageRequest) -> Page[Version]:
-        """A model's versions, newest first. Raises `NotFound`."""
-        return await self._store.list_versions((await self.get(caller, owner, name)).id, page)
+    async def search(self, question: str, limit: int) -> Sequence[tuple[Model, float]]:
+        """Public models that fit a question, the best first, with their scores."""
+        return await self._store.search_models(question, limit)
+
+    async def versions(
+        self, caller: Account, owner: str, name: str, page: PageRequest, *, is_curator: bool = False
+    ) -> Page[Version]:
+        """A model's versions, newest first.
+
+        Raises `NotFound`, also for an official model (§4.8), unless one who may change it asks as its curator.
+        """
+        model = await self.get(caller, owner, name)
+        if model.is_official and not (is_curator and may_change(caller, model)):
+            raise NotFound
+        return await self._store.list_versions(model.id, page)
+
+    async def update(self, caller: Account, owner: str, name: str, changes: ModelChange) -> Model:
+        """Change what is told of a model. Raises `NotFound`, `Forbidden`."""
+        model = await self._own(caller, owner, name)
+        changed = replace(model, **changes)  # type: ignore[arg-type]
+        await self._store.update_model(changed)
+        return changed
+
+    async def delete(self, caller: Account, owner: str, name: str) -> None:
+        """Delete a private model without versions (§4.4). Raises `NotFound`, `Forbidden`, `InvalidRequest`."""
+        model = await self._own(caller, owner, name)
+        if model.visibility is not Visibility.private:
+            raise InvalidRequest(f"{model.full_name} is public; only private models can be deleted.")
+        if model.latest_version is not None:
+            raise InvalidRequest(f"{model.full_name} has versions; delete them first.")
+        await self._store.delete_model(model.id)
+
+    async def delete_version(self, caller: Account, owner: str, name: str, version: VersionId) -> None:
+        """Delete a version with its predictions (§4.7). Raises `NotFound`, `Forbidden`, `InvalidRequest`."""
+        model = await self._own(caller, owner, name)
+        found = await self.version(caller, owner, name, version)
+        if model.visibility is not Visibility.private:
+            raise InvalidRequest(f"{model.full_name} is public; only versions of private models can be deleted.")
+        users = await self._store.version_users(model, found.id)
+        for is_used, why in (
+            (users.other_accounts, "other accounts have predictions of it"),
+            (users.trainings, "it is the base of a training"),
+            (users.deployments, "a deployment uses it"),
+            (users.unfinished, "predictions of it have not ended yet"),
+        ):
+            if is_used:
+                raise InvalidRequest(f"The version cannot be deleted: {why}.")
+        if await self._store.remove_version(model, found.id, self._clock.now()):
+            await self._builder.discard(found.id)
+
+    async def promote(self, caller: Account, owner: str, name: str, version: VersionId, *, force: bool) -> Model:
+        """Make a version the model's latest. Raises `NotFound`, `Forbidden`, `BreakingChange` unless forced."""
+        model = await self._own(caller, owner, name)
+        found = await self.version(caller, owner, name, version)
+        await self._check_compatible(model, found.openapi_schema, force=force)
+        await self._store.promote(model.id, found.id)
+        return await self.get(caller, owner, name)
+
+    async def set_official(
+        self, caller: Account, owner: str, name: str, *, is_official: bool, price: Price | None
+    ) -> Model:
+        """Make a model official, or an ordinary one again. Raises `NotFound`, `Forbidden`, `InvalidRequest`."""
+        if not caller.is_admin:
+            raise Forbidden("Only admins may say which models are official.")
+        model = await self.get(caller, owner, name)
+        if is_official and model.latest_version is None:
+            raise InvalidRequest(f"{model.full_name} has no version yet, so it cannot be official.")
+        changed = replace(model, is_official=is_official, price=price or model.price)
+        await self._store.update_model(changed)
+        self._bus.publish(("queue", "official"))
+        return changed
 
     async def version(self, caller: Account, owner: str, name: str, version: VersionId) -> Version:
         """One version of a model. Raises `NotFound`."""
@@ -133,8 +214,7 @@ class Models:
 
         Raises `NotFound`, `Forbidden`, `Conflict` when it did not succeed or is of another model.
         """
-        model = await self.get(caller, owner, name)
-        _check_owner(caller, model)
+        model = await self._own(caller, owner, name)
         found = await self._store.get_prediction(prediction)
         if found is None or found.account != caller.id:
             raise NotFound
@@ -157,13 +237,19 @@ class Models:
         name: str,
         archive: Path,
         report: Callable[[BuildLine], Awaitable[None]],
+        *,
+        force: bool = False,
     ) -> Pushed:
         """Build a packed folder and add it to the model as its latest version; model and owner are made when needed.
 
-        Raises `Forbidden`, `BuildFailed`, `StorageFull`; then neither model nor owner is made.
+        Raises `Forbidden`, `BuildFailed`, `StorageFull`; then neither model nor owner is made. Raises `BreakingChange`
+        for an official model whose callers it would break, unless forced; then the model stays as it is.
         """
         await self.may_push(caller, owner)
         built = await self._builder.build(archive, report)
+        before = await self._store.get_model(owner, name)
+        if before is not None:
+            await self._check_compatible(before, built.openapi_schema, force=force)
         version = Version(
             id=built.version,
             created_at=self._clock.now(),
@@ -185,14 +271,32 @@ class Models:
             examples=[entry for entry in examples if isinstance(entry, dict)] if isinstance(examples, list) else [],
         )
 
+    async def _own(self, caller: Account, owner: str, name: str) -> Model:
+        """A model that the caller may change. Raises `NotFound`, `Forbidden`."""
+        model = await self.get(caller, owner, name)
+        if not may_change(caller, model):
+            raise Forbidden(f"{model.full_name} belongs to {model.owner}.")
+        return model
+
+    async def _check_compatible(self, model: Model, schema: JsonObject, *, force: bool) -> None:
+        latest = await self.latest(model) if model.is_official and not force else None
+        changes = breaking_changes(latest.openapi_schema, schema) if latest is not None else []
+        if changes:
+            raise BreakingChange(changes)
+
     async def _model_for(self, caller: Account, owner: str, name: str, built: Built) -> Model:
-        described = {
+        texts = {
             field: value
             for field in ("description", "github_url", "paper_url", "license_url", "cover_image_url")
             if isinstance(value := built.metadata.get(field), str)
         }
+        described: dict[str, object] = dict(texts)
         if built.readme is not None:
             described["readme"] = built.readme
+        if isinstance(tags := built.metadata.get("tags"), list):
+            described["tags"] = tuple(str(tag) for tag in tags)
+        if isinstance(price := built.metadata.get("price"), dict):
+            described["price"] = parse_price(price)
         model = await self._store.get_model(owner, name)
         if model is not None:
             await self._store.update_model(replace(model, **described))  # type: ignore[arg-type]
@@ -215,6 +319,11 @@ class Models:
             return await self._store.get_account(owner) or caller
 
 
-def _check_owner(caller: Account, model: Model) -> None:
-    if not caller.is_admin and model.account != caller.id:
-        raise Forbidden(f"{model.full_name} belongs to {model.owner}.")
+def parse_price(given: JsonObject) -> Price:
+    """A checked price."""
+    amount = given.get("amount")
+    return Price(
+        unit=str(given.get("unit")),
+        amount=float(amount) if isinstance(amount, int | float) else 0.0,
+        currency=str(given.get("currency", "USD")),
+    )

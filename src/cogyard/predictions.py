@@ -1,30 +1,37 @@
-"""Use cases of predictions: create, get, list, cancel, wait, follow."""
+"""Use cases of predictions: create (by version, on a model, on a deployment), get, list, cancel, wait, follow."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
+from cogyard.creation import NewPrediction, announce, once_of
 from cogyard.domain.catalog import Account, Model, Reference, Version, may_see, parse_reference
-from cogyard.domain.errors import InvalidVersion, NotFound
-from cogyard.domain.prediction import Prediction
-from cogyard.domain.values import JsonObject, PredictionId, VersionId
+from cogyard.domain.deployment import may_use
+from cogyard.domain.errors import Disabled, InvalidVersion, NotFound
+from cogyard.domain.events import CancelRequested
+from cogyard.domain.prediction import Prediction, PredictionKind
+from cogyard.domain.queue import version_queue
+from cogyard.domain.values import PredictionId, QueueId, VersionId
 from cogyard.ports import (
     Bus,
     CatalogStore,
     Clock,
+    DeploymentStore,
     Listener,
     Page,
     PageRequest,
     PredictionFilter,
     PredictionStore,
 )
-from cogyard.validation import InputValidator, compile_input
+from cogyard.validation import Validators
 
 PAGE_SIZE = 100
 """Predictions on a page (`api-contract.md` §1.7)."""
+
+WEB_LISTED = timedelta(days=14)
 
 SAFETY_POLL = 1.0
 """Seconds after which a waiter looks at the store without a notice, since notices may be lost."""
@@ -32,52 +39,77 @@ SAFETY_POLL = 1.0
 CANCEL_WAIT = 1.0
 """Seconds that a cancel's answer waits for the model to obey, so that most callers see `canceled` at once."""
 
-KEPT_VALIDATORS = 256
-"""Compiled input schemas that are kept; compiling takes a millisecond or so."""
 
-
-class Registry(PredictionStore, CatalogStore, Protocol):
+class Registry(PredictionStore, CatalogStore, DeploymentStore, Protocol):
     """What these use cases need of the store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NewPrediction:
-    """What a caller asks for, already checked for form."""
+class _Place:
+    """What runs a new prediction."""
 
-    input: JsonObject
-    webhook: str | None = None
-    webhook_events_filter: tuple[str, ...] | None = None
+    version: Version
+    model: str
+    queue: QueueId
+    deployment: str | None = None
+    is_version_hidden: bool = False
 
 
 class Predictions:
     """The predictions of every account; each call says who asks."""
 
-    def __init__(self, store: Registry, bus: Bus, clock: Clock, new_id: Callable[[datetime], PredictionId]) -> None:
+    def __init__(
+        self,
+        store: Registry,
+        bus: Bus,
+        clock: Clock,
+        new_id: Callable[[datetime], PredictionId],
+        *,
+        community_by_name: bool,
+    ) -> None:
         self._store = store
         self._bus = bus
         self._clock = clock
         self._new_id = new_id
-        self._validators: dict[VersionId, InputValidator] = {}
+        self._community_by_name = community_by_name
+        self._validators = Validators()
 
     async def create(self, caller: Account, version: str, wanted: NewPrediction) -> Prediction:
         """Store a prediction of the named version; it is on disk when this returns.
 
-        `version` has one of the forms of `api-contract.md` §5.1; `owner/name` alone means the latest version. Raises
-        `InvalidVersion`, `InvalidFields`.
+        `version` has one of the forms of `api-contract.md` §5.1; `owner/name` alone is for official models. Raises
+        `InvalidVersion`, `InvalidFields`, `Conflict`.
         """
         reference = parse_reference(version)
         if reference is None:
-            raise InvalidVersion(version)
+            raise InvalidVersion
         model, found = await self._resolve(caller, reference)
-        return await self._create(caller, model, found, wanted)
+        return await self._create(caller, _on_model(model, found), wanted)
 
     async def create_for_model(self, caller: Account, owner: str, name: str, wanted: NewPrediction) -> Prediction:
-        """The same for a model's latest version. Raises `NotFound` when there is none, `InvalidFields`."""
+        """The same for an official model (§4.8). Raises `NotFound` when there is none, `InvalidFields`, `Conflict`."""
         try:
             model, version = await self._resolve(caller, Reference(owner, name))
         except InvalidVersion:
             raise NotFound from None
-        return await self._create(caller, model, version, wanted)
+        return await self._create(caller, _on_model(model, version), wanted)
+
+    async def create_for_deployment(self, caller: Account, owner: str, name: str, wanted: NewPrediction) -> Prediction:
+        """The same for one of the caller's deployments, by its current release.
+
+        Raises `NotFound`, `Disabled`, `InvalidFields`, `Conflict`.
+        """
+        deployment = await self._store.get_deployment(owner, name)
+        if deployment is None or not may_use(caller, deployment):
+            raise NotFound
+        release = deployment.current
+        if release.is_disabled:
+            raise Disabled(f"{deployment.full_name} is disabled: set its max_instances to 1 or more to use it.")
+        version = await self._store.get_version(release.version)
+        if version is None:
+            raise NotFound
+        place = _Place(version=version, model=release.model, queue=deployment.queue, deployment=deployment.full_name)
+        return await self._create(caller, place, wanted)
 
     async def get(self, caller: Account, prediction: PredictionId) -> Prediction:
         """One of the caller's predictions. Raises `NotFound`."""
@@ -94,10 +126,14 @@ class Predictions:
         created_after: datetime | None = None,
         created_before: datetime | None = None,
         source: str | None = None,
+        kind: PredictionKind = PredictionKind.prediction,
     ) -> Page[Prediction]:
-        """The caller's predictions, newest first."""
+        """The caller's predictions or trainings, newest first; those from the web no older than 14 days (§5.3)."""
+        if source == "web":
+            oldest = self._clock.now() - WEB_LISTED
+            created_after = max(created_after, oldest) if created_after else oldest
         wanted = PredictionFilter(
-            account=caller.id, created_after=created_after, created_before=created_before, source=source
+            account=caller.id, kind=kind, created_after=created_after, created_before=created_before, source=source
         )
         return await self._store.list_predictions(wanted, page)
 
@@ -109,7 +145,7 @@ class Predictions:
         """
         await self.get(caller, prediction)
         with self._bus.listen(("prediction", prediction)) as changed:
-            asked = await self._store.request_cancel(prediction, self._clock.now())
+            asked = await self._store.wish_end(prediction, CancelRequested(at=self._clock.now()))
             self._bus.publish(("cancel", prediction))
             self._bus.publish(("prediction", prediction))
             if asked is not None and not asked.status.is_terminal:
@@ -160,6 +196,8 @@ class Predictions:
         model = await self._store.get_model(reference.owner, reference.name)
         if model is None or not may_see(caller, model):
             raise InvalidVersion
+        if reference.version is None and not (model.is_official or self._community_by_name):
+            raise InvalidVersion
         wanted = reference.version or model.latest_version
         version = await self._store.get_model_version(model.id, wanted) if wanted else None
         if version is None:
@@ -175,29 +213,37 @@ class Predictions:
                 return model, version
         raise InvalidVersion
 
-    async def _create(self, caller: Account, model: Model, version: Version, wanted: NewPrediction) -> Prediction:
-        self._validator(version).check(wanted.input)
+    async def _create(self, caller: Account, place: _Place, wanted: NewPrediction) -> Prediction:
+        version = place.version
+        self._validators.of(version).check(wanted.input)
         now = self._clock.now()
-        created = await self._store.create_prediction(
-            Prediction(
-                id=self._new_id(now),
-                account=caller.id,
-                model=model.full_name,
-                version=version.id,
-                input=wanted.input,
-                created_at=now,
-                is_stream=version.is_stream,
-                webhook=wanted.webhook,
-                webhook_events_filter=wanted.webhook_events_filter,
-            )
+        new = Prediction(
+            id=self._new_id(now),
+            account=caller.id,
+            model=place.model,
+            version=version.id,
+            queue=place.queue,
+            input=wanted.input,
+            created_at=now,
+            is_stream=version.is_stream,
+            stream_kind=version.stream_kind,
+            deployment=place.deployment,
+            is_version_hidden=place.is_version_hidden,
+            deadline=None if wanted.cancel_after is None else now + wanted.cancel_after,
+            webhook=wanted.webhook,
+            webhook_events_filter=wanted.webhook_events_filter,
+            base_url=None if wanted.webhook is None else wanted.base_url,
         )
-        self._bus.publish(("queue", version.id))
+        created = await self._store.create_prediction(new, once_of(wanted.repetition, now))
+        announce(self._bus, created)
         return created
 
-    def _validator(self, version: Version) -> InputValidator:
-        validator = self._validators.get(version.id)
-        if validator is None:
-            if len(self._validators) >= KEPT_VALIDATORS:
-                self._validators.pop(next(iter(self._validators)))
-            validator = self._validators[version.id] = compile_input(version.openapi_schema)
-        return validator
+
+def _on_model(model: Model, version: Version) -> _Place:
+    """An official model's version is not told (§4.8)."""
+    return _Place(
+        version=version,
+        model=model.full_name,
+        queue=version_queue(version.id),
+        is_version_hidden=model.is_official,
+    )

@@ -7,7 +7,7 @@ from typing import Protocol
 import structlog
 
 from cogyard.domain.errors import CogyardError
-from cogyard.domain.schedule import Demand, Limits, Start, Stop, decide
+from cogyard.domain.schedule import Demand, Limits, Start, Stop, Target, decide
 from cogyard.ports import Bus, Clock, Placement
 
 MIN_INTERVAL = 0.02
@@ -18,22 +18,35 @@ SAFETY_POLL = 1.0
 
 
 class DemandSource(Protocol):
-    """Who knows what waits."""
+    """Who knows what waits and what is to be kept warm."""
 
     async def demand(self) -> Sequence[Demand]:
-        """What waits, by version."""
+        """What waits, by queue."""
+        ...
+
+    async def targets(self, official_instances: int, official_most: int) -> Sequence[Target]:
+        """What official models and deployments want to have running."""
         ...
 
 
 class Scheduler:
     """Observe, decide (in `domain.schedule`), act, for ever."""
 
-    def __init__(self, store: DemandSource, placement: Placement, bus: Bus, clock: Clock, limits: Limits) -> None:
+    def __init__(
+        self,
+        store: DemandSource,
+        placement: Placement,
+        bus: Bus,
+        clock: Clock,
+        limits: Limits,
+        official_instances: int,
+    ) -> None:
         self._store = store
         self._placement = placement
         self._bus = bus
         self._clock = clock
         self._limits = limits
+        self._official = (official_instances, limits.max_instances)
         self._log = structlog.get_logger()
 
     async def run(self) -> None:
@@ -48,10 +61,13 @@ class Scheduler:
         """One round."""
         try:
             demand = await self._store.demand()
-            for action in decide(demand, self._placement.instances(), self._limits, self._clock.now()):
+            targets = await self._store.targets(*self._official)
+            instances, resting = self._placement.instances(), self._placement.resting()
+            actions = decide(demand, targets, instances, self._limits, self._clock.now(), resting=resting)
+            for action in actions:
                 match action:
-                    case Start(version=version):
-                        await self._placement.start(version)
+                    case Start(queue=queue):
+                        await self._placement.start(queue)
                     case Stop(instance=instance, reason=reason):
                         await self._placement.stop(instance, reason)
         except CogyardError as fault:

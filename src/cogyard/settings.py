@@ -45,6 +45,29 @@ class Settings(BaseSettings):
         10.0, ge=0, description="Seconds that a model has to obey a cancel before it is killed."
     )
     stop_grace: float = Field(10.0, ge=0, description="Seconds that running predictions get when the server stops.")
+    train_timeout: float = Field(86400.0, gt=0, description="Seconds that one training may run.")
+    official_instances: int = Field(
+        1, ge=0, description="Instances of each official model that are kept warm, as long as there is room."
+    )
+    deployment_min_instances: int = Field(5, ge=0, description="Most that a deployment may keep warm.")
+    deployment_max_instances: int = Field(20, ge=1, description="Most instances that a deployment may grow to.")
+    community_by_name: bool = Field(
+        False, description="Let owner/name without a version run community models too, not only official ones."
+    )
+    retention: float = Field(
+        3600.0, ge=0, description="Seconds that inputs, outputs and logs of ended predictions are kept; 0 for ever."
+    )
+    webhook_retries: Literal["replicate", "long"] = Field(
+        "replicate", description="When an undelivered terminal webhook is tried again: for a minute, or for a day."
+    )
+    webhook_timeout: float = Field(5.0, gt=0, description="Seconds that a webhook's receiver may take.")
+    rate_creates: int = Field(600, ge=0, description="Predictions that an account may create in a minute; 0 for any.")
+    rate_requests: int = Field(
+        3000, ge=0, description="Other requests that an account may make in a minute; 0 for any."
+    )
+    rate_polls: int = Field(
+        60000, ge=0, description="Times that an account may get a prediction in a minute; 0 for any."
+    )
     output_ttl: float = Field(3600.0, gt=0, description="Seconds that an output file's URL works.")
     upload_ttl: float = Field(86400.0, gt=0, description="Seconds that an uploaded file is kept.")
     max_body_bytes: int = Field(16 * 2**20, ge=1024, description="Largest JSON body.")

@@ -2,19 +2,23 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import Enum
 from functools import cache
 
 import jsonschema_rs
 from jsonschema_rs import FancyRegexOptions, RegexOptions, ValidationError, ValidationErrorKind
 
-from cogyard.domain.catalog import component
+from cogyard.domain.catalog import Version, component
 from cogyard.domain.errors import InvalidField, InvalidFields
-from cogyard.domain.values import Json, JsonObject
+from cogyard.domain.values import Json, JsonObject, VersionId
 
 WEBHOOK_EVENTS = ("start", "output", "logs", "completed")
 
 BACKTRACK_LIMIT = 100_000
 """Steps that a pattern which needs backtracking may take: about 10 ms."""
+
+KEPT_VALIDATORS = 256
+"""Compiled input schemas that are kept."""
 
 DEEPEST = 64
 """Levels of arrays and objects in an input; deeper ones are refused rather than walked."""
@@ -27,6 +31,7 @@ _BODY: JsonObject = {
         "webhook_events_filter": {"type": "array", "items": {"type": "string", "enum": list(WEBHOOK_EVENTS)}},
         "webhook_completed": {"type": "string", "format": "uri"},
         "stream": {"type": "boolean"},
+        "lifetime": {"type": "string"},
     },
     "required": ["input"],
     "additionalProperties": False,
@@ -36,8 +41,8 @@ _BODY: JsonObject = {
 class InputValidator:
     """The compiled input schema of one version."""
 
-    def __init__(self, openapi_schema: JsonObject) -> None:
-        self._schema = component(openapi_schema, "Input")
+    def __init__(self, openapi_schema: JsonObject, name: str) -> None:
+        self._schema = component(openapi_schema, name)
         self._components = openapi_schema.get("components")
         properties = self._schema.get("properties")
         self._properties = properties if isinstance(properties, dict) else {}
@@ -101,25 +106,61 @@ class InputValidator:
         return {}
 
 
-def compile_input(openapi_schema: JsonObject) -> InputValidator:
-    """Compile the `Input` component of a version's schema, about a millisecond; to be kept by the caller."""
-    return InputValidator(openapi_schema)
+def compile_input(openapi_schema: JsonObject, *, train: bool = False) -> InputValidator:
+    """Compile the `Input` (or `TrainingInput`) component of a version's schema, about a millisecond."""
+    return InputValidator(openapi_schema, "TrainingInput" if train else "Input")
 
 
-def check_body(body: Json, *, with_version: bool) -> None:
-    """Raise `InvalidFields` with every fault of a body that creates a prediction (`api-contract.md` §5.1)."""
-    faults = _faults(_body_validator(with_version=with_version), body, "")
+class Validators:
+    """Compiled input schemas, the most recent ones kept."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[VersionId, bool], InputValidator] = {}
+
+    def of(self, version: Version, *, train: bool = False) -> InputValidator:
+        """The validator of a version's inputs, or of its trainings'."""
+        found = self._kept.get((version.id, train))
+        if found is None:
+            if len(self._kept) >= KEPT_VALIDATORS:
+                self._kept.pop(next(iter(self._kept)))
+            found = self._kept[version.id, train] = compile_input(version.openapi_schema, train=train)
+        return found
+
+
+class Body(Enum):
+    """The bodies that create something to run: by version, on a named target, a training."""
+
+    by_version = "by_version"
+    on_target = "on_target"
+    training = "training"
+
+
+def check_body(body: Json, kind: Body) -> None:
+    """Raise `InvalidFields` with every fault of a body that creates a prediction or training (§5.1, §8.1)."""
+    faults = _faults(_body_validator(kind), body, "")
     if faults:
         raise InvalidFields(faults)
 
 
+def check_object(body: Json, schema: JsonObject) -> JsonObject:
+    """The body, when it is what a small schema says. Raises `InvalidFields` with every fault."""
+    faults = _faults(_compile(schema), body, "")
+    if faults or not isinstance(body, dict):
+        raise InvalidFields(faults)
+    return body
+
+
 @cache
-def _body_validator(*, with_version: bool) -> jsonschema_rs.Draft7Validator:
+def _body_validator(kind: Body) -> jsonschema_rs.Draft7Validator:
     properties = _BODY["properties"]
-    if not with_version or not isinstance(properties, dict):
+    if kind is Body.on_target or not isinstance(properties, dict):
         return _compile(_BODY)
-    named: JsonObject = {"version": {"type": "string"}, **properties}
-    return _compile({**_BODY, "properties": named, "required": ["version", "input"]})
+    if kind is Body.by_version:
+        named: JsonObject = {"version": {"type": "string"}, **properties}
+        return _compile({**_BODY, "properties": named, "required": ["version", "input"]})
+    # clients send more with a training than the contract names (§8.1)
+    told = {name: properties[name] for name in ("input", "webhook", "webhook_events_filter", "webhook_completed")}
+    return _compile({"type": "object", "properties": told, "required": ["input"]})
 
 
 def _compile(schema: JsonObject) -> jsonschema_rs.Draft7Validator:

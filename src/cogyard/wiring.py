@@ -3,35 +3,53 @@
 import asyncio
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from starlette.types import ASGIApp
 
 from cogyard.accounts import Accounts
 from cogyard.api.app import create_app
-from cogyard.api.yard import Links, Yard
+from cogyard.api.wire import Wire, to_bytes
+from cogyard.api.yard import CREATES, POLLS, REQUESTS, Links, Yard
 from cogyard.bus import LocalBus
 from cogyard.clock import SystemClock
+from cogyard.collections import Collections
+from cogyard.deployments import Deployments, InstanceLimits
 from cogyard.domain.catalog import Version
 from cogyard.domain.errors import NotFound
 from cogyard.domain.instance import Instance
+from cogyard.domain.queue import deployment_of, is_training
 from cogyard.domain.schedule import Limits
 from cogyard.domain.values import JsonObject
-from cogyard.fetch import AddressPolicy, Fetcher, FetchLimits
+from cogyard.domain.webhook import SCHEDULES
+from cogyard.fetch import AddressPolicy, Fetcher, FetchLimits, Poster
 from cogyard.files import FolderFiles
-from cogyard.ids import new_file_id, new_instance_id, new_prediction_id, new_signing_key, new_token
+from cogyard.hooks import Hooks
+from cogyard.ids import (
+    new_delivery_id,
+    new_file_id,
+    new_instance_id,
+    new_prediction_id,
+    new_signing_key,
+    new_token,
+    new_webhook_key,
+)
 from cogyard.instances.cog import CogServer, DriverLimits
 from cogyard.instances.director import Director, Surroundings
 from cogyard.instances.inputs import InputFiles
 from cogyard.janitor import Janitor
+from cogyard.limits import LocalLimiter
 from cogyard.links import LinkSigner
 from cogyard.media import content_type_of
 from cogyard.models import Models
 from cogyard.placement.local import LocalPlacement
+from cogyard.ports import Rate
 from cogyard.predictions import Predictions
 from cogyard.runtime.builder import FolderBuilder
 from cogyard.runtime.environment import Environments, find_uv
@@ -40,8 +58,11 @@ from cogyard.scheduler import Scheduler
 from cogyard.settings import Settings
 from cogyard.store import open_store
 from cogyard.store.sqlite import SqliteStore
+from cogyard.timekeeper import Timekeeper
+from cogyard.trainings import Trainings
 from cogyard.uploads import Uploads
 from cogyard.validation import compile_input
+from cogyard.webhooks import Manner, Webhooks
 
 FILE_MARGIN = timedelta(hours=1)
 """How much longer an output's bytes are kept than any URL for them is valid."""
@@ -74,7 +95,9 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         await builder.clean_up()
         fetcher = await stack.enter_async_context(_fetcher(settings))
         inputs = InputFiles(fetcher, files, store, lambda file, query: signer.verify_output(file, query, clock.now()))
-        janitor = Janitor(store, files, bus, clock)
+        retention = timedelta(seconds=settings.retention) if settings.retention else None
+        janitor = Janitor(store, files, bus, clock, retention)
+        trainings = Trainings(store, builder, bus, clock, new_prediction_id)
         await janitor.recover()
         scratch = data / "instances"
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
@@ -85,6 +108,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
             files=files,
             inputs=inputs,
             prepare=_prepare,
+            graduate=trainings.graduate,
             new_file_id=lambda: new_file_id(clock.now()),
             content_type=content_type_of,
             setup_timeout=timedelta(seconds=settings.setup_timeout),
@@ -93,7 +117,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         )
         runtime = VenvRuntime(environments, data / "sources", os.environ)
         placement = LocalPlacement(
-            _director_maker(settings, store, runtime, around, scratch),
+            _director_maker(settings, store, files, runtime, around, scratch),
             store,
             bus,
             clock,
@@ -101,7 +125,33 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         )
         stack.push_async_callback(placement.close)
         limits = Limits(max_instances=settings.max_instances, idle_timeout=timedelta(seconds=settings.idle_timeout))
-        for service in (Scheduler(store, placement, bus, clock, limits).run(), janitor.run()):
+        hooks = Hooks(store, bus, clock, new_webhook_key)
+        poster = await stack.enter_async_context(Poster(_policy(settings), settings.webhook_timeout))
+        wire = partial(
+            Wire,
+            clock=clock,
+            output_ttl=timedelta(seconds=settings.output_ttl),
+            sign_output=signer.sign_output,
+            stream_path=signer.stream_path,
+        )
+        webhooks = Webhooks(
+            store,
+            bus,
+            clock,
+            poster,
+            Manner(
+                render=lambda told: to_bytes(wire(base=told.base_url or "").prediction(told)),
+                key=hooks.key,
+                new_id=new_delivery_id,
+                schedule=SCHEDULES[settings.webhook_retries],
+            ),
+        )
+        for service in (
+            Scheduler(store, placement, bus, clock, limits, settings.official_instances).run(),
+            janitor.run(),
+            Timekeeper(store, bus, clock).run(),
+            webhooks.run(),
+        ):
             task = asyncio.create_task(service)
             stack.push_async_callback(_end, task)
         accounts = Accounts(store, clock, new_token)
@@ -110,8 +160,23 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         running.app = create_app(
             Yard(
                 accounts=accounts,
-                models=Models(store, builder, clock),
-                predictions=Predictions(store, bus, clock, new_prediction_id),
+                models=Models(store, builder, bus, clock),
+                collections=Collections(store),
+                deployments=Deployments(
+                    store,
+                    bus,
+                    clock,
+                    InstanceLimits(
+                        min_instances=settings.deployment_min_instances,
+                        max_instances=settings.deployment_max_instances,
+                    ),
+                    lambda deployment: any(deployment_of(one.queue) == deployment for one in placement.instances()),
+                ),
+                predictions=Predictions(
+                    store, bus, clock, new_prediction_id, community_by_name=settings.community_by_name
+                ),
+                trainings=trainings,
+                hooks=hooks,
                 uploads=Uploads(
                     store,
                     files,
@@ -123,11 +188,13 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
                 links=Links(
                     sign_output=signer.sign_output,
                     verify_output=signer.verify_output,
-                    stream_token=signer.stream_token,
+                    stream_path=signer.stream_path,
                     open_stream=signer.open_stream,
                     sign_download=signer.sign_download,
                 ),
                 clock=clock,
+                limiter=LocalLimiter(time.monotonic),
+                rates=_rates(settings),
                 spool=data / "builds",
                 output_ttl=timedelta(seconds=settings.output_ttl),
                 max_body_bytes=settings.max_body_bytes,
@@ -139,40 +206,73 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         yield running
 
 
-def _fetcher(settings: Settings) -> Fetcher:
+def _policy(settings: Settings) -> AddressPolicy:
     is_local = settings.host in ("127.0.0.1", "::1", "localhost")
-    policy = AddressPolicy(settings.network or ("dev" if is_local else "lan"))
-    return Fetcher(policy, FetchLimits(max_bytes=settings.max_input_bytes, seconds=settings.input_timeout))
+    return AddressPolicy(settings.network or ("dev" if is_local else "lan"))
+
+
+def _fetcher(settings: Settings) -> Fetcher:
+    limits = FetchLimits(max_bytes=settings.max_input_bytes, seconds=settings.input_timeout)
+    return Fetcher(_policy(settings), limits)
+
+
+def _rates(settings: Settings) -> dict[str, Rate]:
+    named = {CREATES: settings.rate_creates, REQUESTS: settings.rate_requests, POLLS: settings.rate_polls}
+    return {name: Rate(name, per_minute) for name, per_minute in named.items() if per_minute}
 
 
 def _director_maker(
-    settings: Settings, store: SqliteStore, runtime: VenvRuntime, around: Surroundings, scratch: Path
+    settings: Settings,
+    store: SqliteStore,
+    files: FolderFiles,
+    runtime: VenvRuntime,
+    around: Surroundings,
+    scratch: Path,
 ) -> Callable[[Instance], Awaitable[Director]]:
-    limits = DriverLimits(
+    predicting = DriverLimits(
         cancel_grace=timedelta(seconds=settings.cancel_grace),
         predict_timeout=timedelta(seconds=settings.predict_timeout),
         output_bytes=settings.max_output_bytes,
     )
+    training = replace(predicting, predict_timeout=timedelta(seconds=settings.train_timeout))
 
     async def make(instance: Instance) -> Director:
         version = await store.get_version(instance.version)
         if version is None:
             raise NotFound(f"version {instance.version} is not in the store")
-        place = scratch / instance.id
+        place, train = scratch / instance.id, is_training(instance.queue)
+        weights = await _weights(store, files, version, place)
         driver = CogServer(
-            lambda port, nonce: runtime.launch(version, scratch=place, port=port, nonce=nonce),
+            lambda port, nonce: runtime.launch(
+                version, scratch=place, port=port, nonce=nonce, train=train, weights=weights
+            ),
             place,
             around.clock,
-            limits,
+            training if train else predicting,
         )
-        return Director(replace(instance, slots=version.config.concurrency), version, driver, place, around)
+        slots = 1 if train else version.config.concurrency
+        return Director(replace(instance, slots=slots), version, driver, place, around)
 
     return make
 
 
-def _prepare(version: Version) -> Callable[[JsonObject], tuple[JsonObject, list[str]]]:
+async def _weights(store: SqliteStore, files: FolderFiles, version: Version, place: Path) -> Path | None:
+    """The weights of a trained version under their own name, in the instance's folder."""
+    if version.config.weights is None:
+        return None
+    record = await store.get_file(version.config.weights)
+    stored = await files.local_path(version.config.weights) if record is not None else None
+    if record is None or stored is None:
+        raise NotFound(f"the weights of version {version.id} are gone")
+    link = place / "weights" / record.name
+    await asyncio.to_thread(link.parent.mkdir, parents=True, exist_ok=True)
+    await asyncio.to_thread(link.symlink_to, stored)
+    return link
+
+
+def _prepare(version: Version, train: bool) -> Callable[[JsonObject], tuple[JsonObject, list[str]]]:
     """What turns a stored input into what the model gets, and the places of the files in it."""
-    validator = compile_input(version.openapi_schema)
+    validator = compile_input(version.openapi_schema, train=train)
 
     def prepare(given: JsonObject) -> tuple[JsonObject, list[str]]:
         model_input = validator.prepare(given)

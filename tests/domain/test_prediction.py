@@ -21,7 +21,7 @@ from cogyard.domain.events import (
     Succeeded,
 )
 from cogyard.domain.prediction import LOG_CUT, MAX_ATTEMPTS, MAX_LOG_CHARACTERS, Prediction, Status, apply
-from cogyard.domain.values import AccountId, FileId, InstanceId, PredictionId, VersionId
+from cogyard.domain.values import AccountId, FileId, InstanceId, PredictionId, QueueId, VersionId
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(seconds=2)
@@ -29,7 +29,13 @@ LATER = NOW + timedelta(seconds=2)
 
 def new(**changes: object) -> Prediction:
     made = Prediction(
-        id=PredictionId("p"), account=AccountId(1), model="a/b", version=VersionId("v"), input={}, created_at=NOW
+        queue=QueueId("v" * 64),
+        id=PredictionId("p"),
+        account=AccountId(1),
+        model="a/b",
+        version=VersionId("v"),
+        input={},
+        created_at=NOW,
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 

@@ -14,7 +14,7 @@ import psutil
 import uv
 
 from cogyard.clock import SystemClock
-from cogyard.cogfolder.schema import derive_schema, for_serving, predictor_facts
+from cogyard.cogfolder.schema import derive_schema, for_serving, for_training, predictor_facts
 from cogyard.domain.catalog import BuildConfig, Version
 from cogyard.domain.events import Canceled, Failed, Interrupted, Log, Metric, Succeeded
 from cogyard.domain.values import Json, PredictionId, VersionId
@@ -24,7 +24,7 @@ from cogyard.instances.driver import DriverEvent, Produced
 from cogyard.ports import Launch
 from cogyard.runtime import pins
 from cogyard.runtime.environment import Environments
-from cogyard.runtime.venv import VenvRuntime
+from cogyard.runtime.venv import TRAINING, VenvRuntime
 from tests.yard import UV_CACHE
 
 FOLDERS = Path(__file__).parent / "folders"
@@ -128,16 +128,15 @@ class Cogs:
     def prepared(self, name: str, concurrency: int = 1, *, train: bool = False) -> tuple[VenvRuntime, Version]:
         """What a push does: a copy of the folder, its schema, its version."""
         sources = self.work / "sources"
-        folder = sources / name
+        folder = sources / (f"{name}{TRAINING}" if train else name)
         reference = "predict.py:predict" if name == "function_style" else "predict.py"
         facts = predictor_facts(FOLDERS / name, reference)
         schema = derive_schema(FOLDERS / name, reference, "predict.py:train" if train else None)
-        if train:  # the Cog server checks what comes to /predictions against Input, also when it trains
-            schemas = schema["components"]["schemas"]  # type: ignore[index,call-overload]
-            schemas["Input"] = schemas["TrainingInput"]  # type: ignore[index,call-overload]
         shutil.copytree(FOLDERS / name, folder, dirs_exist_ok=True)
         (folder / ".cog").mkdir(exist_ok=True)
-        (folder / ".cog" / "openapi_schema.json").write_bytes(orjson.dumps(for_serving(schema)))
+        (folder / ".cog" / "openapi_schema.json").write_bytes(
+            orjson.dumps(for_serving(for_training(schema) if train else schema))
+        )
         config = BuildConfig(
             predict=f"predict.py:{facts.name}",
             train="predict.py:train" if train else None,

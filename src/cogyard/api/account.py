@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cogyard.api.request import read_json
+from cogyard.api.route import resource
 from cogyard.api.wire import answer
 from cogyard.api.yard import Yard
 from cogyard.domain.catalog import Account
@@ -19,10 +20,9 @@ def routes(yard: Yard) -> list[Route]:
     handlers = _Account(yard)
     guarded = yard.authenticated
     return [
-        Route("/account", guarded(handlers.get), methods=["GET"]),
-        Route("/tokens", guarded(handlers.list_tokens), methods=["GET"]),
-        Route("/tokens", guarded(handlers.create_token), methods=["POST"]),
-        Route("/tokens/{id}/disable", guarded(handlers.disable_token), methods=["POST"]),
+        resource("/account", GET=guarded(handlers.get)),
+        resource("/tokens", GET=guarded(handlers.list_tokens), POST=guarded(handlers.create_token)),
+        resource("/tokens/{id}/disable", POST=guarded(handlers.disable_token)),
     ]
 
 

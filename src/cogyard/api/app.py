@@ -1,5 +1,7 @@
 """The ASGI application: routes and middleware as literal lists in reading order, and the error handlers."""
 
+import re
+
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -9,7 +11,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cogyard.api import account, files, models, predictions, streams, system
+from cogyard.api import (
+    account,
+    collections,
+    deployments,
+    files,
+    models,
+    pages,
+    predictions,
+    search,
+    streams,
+    system,
+    trainings,
+    webhooks,
+)
 from cogyard.api.errors import on_error, on_http_error, problem
 from cogyard.api.yard import Yard
 from cogyard.domain.errors import CogyardError
@@ -19,17 +34,26 @@ def create_app(yard: Yard) -> ASGIApp:
     """The API over `yard`, as an ASGI application without a lifespan of its own."""
     routes: list[Route] = [
         *predictions.routes(yard),
+        *trainings.routes(yard),
+        *deployments.routes(yard),
         *models.routes(yard),
+        *collections.routes(yard),
+        *search.routes(yard),
         *files.routes(yard),
         *streams.routes(yard),
+        *webhooks.routes(yard),
         *account.routes(yard),
         *system.routes(yard),
+        *pages.routes(),
     ]
     return Starlette(
         routes=routes,
         middleware=[Middleware(AnyPrefix)],
         exception_handlers={CogyardError: on_error, HTTPException: on_http_error, Exception: on_fault},
     )
+
+
+_WHOLE_URL = re.compile(r"/https?:/{1,2}[^/]+(?:/v1)*(/.*)")
 
 
 class AnyPrefix:
@@ -44,6 +68,9 @@ class AnyPrefix:
             path: str = scope["path"]
             while path.startswith("/v1/"):
                 path = path[3:]
+            whole = _WHOLE_URL.fullmatch(path)
+            if whole:  # the Go client glues the next page's URL to its base (§1.7)
+                path = whole[1]
             if path != scope["path"]:
                 scope = {**scope, "path": path, "raw_path": path.encode()}
         await self._app(scope, receive, send)

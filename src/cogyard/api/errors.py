@@ -9,15 +9,18 @@ from starlette.responses import Response
 
 from cogyard.domain.errors import (
     AlreadyFinished,
+    BreakingChange,
     BuildFailed,
     CogyardError,
     Conflict,
+    Disabled,
     Forbidden,
     InvalidFields,
     InvalidRequest,
     InvalidResource,
     InvalidVersion,
     NotFound,
+    RateLimited,
     SetupFailed,
     StorageFull,
     TooLarge,
@@ -78,9 +81,18 @@ def render(error: CogyardError) -> Response:
         case InvalidResource():
             return _resource_problem(400, "Validation failed", error.field, str(error))
         case InvalidVersion():
-            return problem(422, INVALID_VERSION, "Invalid version or not permitted")
+            return problem(422, str(error) or INVALID_VERSION, "Invalid version or not permitted")
         case Conflict():
             return _conflict(error)
+        case Disabled():
+            return problem(400, str(error), "Deployment is disabled")
+        case BreakingChange(changes=changes):
+            broken: list[Json] = list(changes)
+            return problem(409, str(error), "Breaking change", breaking_changes=broken)
+        case RateLimited(retry_after=seconds):
+            throttled = problem(429, str(error), retry_after=seconds)
+            throttled.headers["retry-after"] = str(seconds)
+            return throttled
         case TooLarge():
             return problem(413, str(error), "Too large")
         case StorageFull():

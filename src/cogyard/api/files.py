@@ -14,6 +14,8 @@ from starlette.routing import Route
 from starlette.types import Message
 
 from cogyard.api.request import parse_json, parse_page
+from cogyard.api.route import resource
+from cogyard.api.streams import is_stream_of_files, open_stream
 from cogyard.api.wire import answer
 from cogyard.api.yard import Yard
 from cogyard.domain.catalog import Account
@@ -35,13 +37,18 @@ def routes(yard: Yard) -> list[Route]:
     """The routes of this resource."""
     handlers = _Files(yard)
     guarded = yard.authenticated
+    get = guarded(handlers.get)
+
+    async def get_or_follow(request: Request) -> Response:
+        """Streams of files stand beside the files, since clients go by the path (§10.4)."""
+        name = request.path_params["id"]
+        return await open_stream(yard, request, name) if is_stream_of_files(name) else await get(request)
+
     return [
-        Route("/files", guarded(handlers.list), methods=["GET"]),
-        Route("/files", guarded(handlers.create), methods=["POST"]),
-        Route("/files/{id}", guarded(handlers.get), methods=["GET"]),
-        Route("/files/{id}", guarded(handlers.delete), methods=["DELETE"]),
-        Route("/files/{id}/download", handlers.download, methods=["GET"]),
-        Route("/delivery/{id}/{name}", handlers.deliver, methods=["GET"]),
+        resource("/files", GET=guarded(handlers.list), POST=guarded(handlers.create)),
+        resource("/files/{id}", GET=get_or_follow, DELETE=guarded(handlers.delete)),
+        resource("/files/{id}/download", GET=handlers.download),
+        resource("/delivery/{id}/{name}", GET=handlers.deliver),
     ]
 
 

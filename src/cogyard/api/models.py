@@ -8,18 +8,46 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cogyard.api.push import push
-from cogyard.api.request import parse_page, read_json
+from cogyard.api.request import parse_choice, parse_page, read_json
+from cogyard.api.route import resource
+from cogyard.api.search import query_models
+from cogyard.api.shown import show_model, show_models
 from cogyard.api.wire import answer
 from cogyard.api.yard import Yard
 from cogyard.domain.catalog import Account, Model, Visibility
 from cogyard.domain.errors import InvalidField, InvalidFields, InvalidResource, NotFound
 from cogyard.domain.values import Json, JsonObject, PredictionId, VersionId
-from cogyard.models import HARDWARE, PAGE_SIZE, NewModel
-from cogyard.ports import Page
+from cogyard.hardware import HARDWARE
+from cogyard.models import CHANGEABLE, PAGE_SIZE, NewModel, parse_price
+from cogyard.ports import ModelOrder, Page
+from cogyard.validation import check_object
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.IGNORECASE)
-_REQUIRED = ("owner", "name", "visibility", "hardware")
-_OPTIONAL = ("description", "github_url", "paper_url", "license_url", "cover_image_url")
+_TEXT: JsonObject = {"type": "string"}
+_MAYBE: JsonObject = {"type": ["string", "null"]}
+_CREATE: JsonObject = {
+    "type": "object",
+    "properties": {
+        **dict.fromkeys(("owner", "name", "visibility", "hardware"), _TEXT),
+        **dict.fromkeys(("description", "github_url", "paper_url", "license_url", "cover_image_url"), _MAYBE),
+    },
+    "required": ["owner", "name", "visibility", "hardware"],
+}
+_CHANGE: JsonObject = {
+    "type": "object",
+    "properties": dict.fromkeys(CHANGEABLE, _MAYBE),
+    "additionalProperties": False,
+}
+_PRICE: JsonObject = {
+    "type": "object",
+    "properties": {"unit": _TEXT, "amount": {"type": "number", "minimum": 0}, "currency": _TEXT},
+    "required": ["unit", "amount"],
+}
+_OFFICIAL: JsonObject = {
+    "type": "object",
+    "properties": {"is_official": {"type": "boolean"}, "price": _PRICE},
+    "required": ["is_official"],
+}
 
 
 def routes(yard: Yard) -> list[Route]:
@@ -28,16 +56,17 @@ def routes(yard: Yard) -> list[Route]:
     guarded = yard.authenticated
     model = "/models/{owner}/{name}"
     return [
-        Route("/models", guarded(handlers.list), methods=["GET"]),
-        Route("/models", guarded(handlers.create), methods=["POST"]),
-        Route(model, guarded(handlers.get), methods=["GET"]),
-        Route(f"{model}/readme", guarded(handlers.readme), methods=["GET"]),
-        Route(f"{model}/examples", guarded(handlers.examples), methods=["GET"]),
-        Route(f"{model}/examples", guarded(handlers.add_example), methods=["POST"]),
-        Route(f"{model}/versions", guarded(handlers.versions), methods=["GET"]),
-        Route(f"{model}/versions", guarded(handlers.push), methods=["POST"]),
-        Route(f"{model}/versions/{{version}}", guarded(handlers.version), methods=["GET"]),
-        Route("/hardware", guarded(handlers.hardware), methods=["GET"]),
+        resource("/models", GET=guarded(handlers.list), POST=guarded(handlers.create), QUERY=guarded(handlers.search)),
+        resource(model, GET=guarded(handlers.get), PATCH=guarded(handlers.update), DELETE=guarded(handlers.delete)),
+        resource(f"{model}/official", PUT=guarded(handlers.set_official)),
+        resource(f"{model}/readme", GET=guarded(handlers.readme)),
+        resource(f"{model}/examples", GET=guarded(handlers.examples), POST=guarded(handlers.add_example)),
+        resource(f"{model}/versions", GET=guarded(handlers.versions), POST=guarded(handlers.push)),
+        resource(
+            f"{model}/versions/{{version}}", GET=guarded(handlers.version), DELETE=guarded(handlers.delete_version)
+        ),
+        resource(f"{model}/versions/{{version}}/promote", POST=guarded(handlers.promote)),
+        resource("/hardware", GET=guarded(handlers.hardware)),
     ]
 
 
@@ -45,9 +74,17 @@ def routes(yard: Yard) -> list[Route]:
 class _Models:
     yard: Yard
 
-    async def list(self, request: Request, caller: Account) -> Response:
-        page = await self.yard.models.list(caller, parse_page(request, PAGE_SIZE))
-        return self.yard.page(request, page, [await self._shown(request, model) for model in page.items])
+    async def list(self, request: Request, _caller: Account) -> Response:
+        order = parse_choice(
+            request, "sort_by", [one.value for one in ModelOrder], ModelOrder.latest_version_created_at
+        )
+        is_ascending = parse_choice(request, "sort_direction", ["asc", "desc"], "desc") == "asc"
+        page_wanted = parse_page(request, PAGE_SIZE, ascending=is_ascending)
+        page = await self.yard.models.list(ModelOrder(order), page_wanted)
+        return self.yard.page(request, page, await show_models(self.yard, request, page.items))
+
+    async def search(self, request: Request, caller: Account) -> Response:
+        return await query_models(self.yard, request, caller)
 
     async def create(self, request: Request, caller: Account) -> Response:
         created = await self.yard.models.create(caller, _new_model(await read_json(request, self.yard.max_body_bytes)))
@@ -55,6 +92,30 @@ class _Models:
 
     async def get(self, request: Request, caller: Account) -> Response:
         return answer(await self._shown(request, await self._model(request, caller)))
+
+    async def update(self, request: Request, caller: Account) -> Response:
+        owner, name = _named(request)
+        await self.yard.models.get(caller, owner, name)
+        body = check_object(await read_json(request, self.yard.max_body_bytes), _CHANGE)
+        changes = {field: value for field, value in body.items() if value is None or isinstance(value, str)}
+        return answer(await self._shown(request, await self.yard.models.update(caller, owner, name, changes)))
+
+    async def delete(self, request: Request, caller: Account) -> Response:
+        await self.yard.models.delete(caller, *_named(request))
+        return Response(status_code=204)
+
+    async def set_official(self, request: Request, caller: Account) -> Response:
+        owner, name = _named(request)
+        body = check_object(await read_json(request, self.yard.max_body_bytes), _OFFICIAL)
+        price = body.get("price")
+        changed = await self.yard.models.set_official(
+            caller,
+            owner,
+            name,
+            is_official=body["is_official"] is True,
+            price=parse_price(price) if isinstance(price, dict) else None,
+        )
+        return answer(await self._shown(request, changed))
 
     async def readme(self, request: Request, caller: Account) -> Response:
         model = await self._model(request, caller)
@@ -80,7 +141,13 @@ class _Models:
 
     async def versions(self, request: Request, caller: Account) -> Response:
         owner, name = _named(request)
-        page = await self.yard.models.versions(caller, owner, name, parse_page(request, PAGE_SIZE))
+        page = await self.yard.models.versions(
+            caller,
+            owner,
+            name,
+            parse_page(request, PAGE_SIZE),
+            is_curator=request.query_params.get("curator") == "true",
+        )
         wire = self.yard.wire(request)
         return self.yard.page(request, page, [wire.version(version) for version in page.items])
 
@@ -89,6 +156,18 @@ class _Models:
         found = await self.yard.models.version(caller, owner, name, VersionId(request.path_params["version"]))
         return answer(self.yard.wire(request).version(found))
 
+    async def delete_version(self, request: Request, caller: Account) -> Response:
+        owner, name = _named(request)
+        await self.yard.models.delete_version(caller, owner, name, VersionId(request.path_params["version"]))
+        return Response(status_code=202)
+
+    async def promote(self, request: Request, caller: Account) -> Response:
+        owner, name = _named(request)
+        version = VersionId(request.path_params["version"])
+        is_forced = request.query_params.get("force") == "true"
+        promoted = await self.yard.models.promote(caller, owner, name, version, force=is_forced)
+        return answer(await self._shown(request, promoted))
+
     async def push(self, request: Request, caller: Account) -> Response:
         owner, name = _named(request)
         for field, value in (("owner", owner), ("name", name)):
@@ -96,33 +175,22 @@ class _Models:
         return await push(self.yard, request, caller, (owner, name))
 
     async def hardware(self, _request: Request, _caller: Account) -> Response:
-        return answer([{"sku": sku, "name": name} for sku, name in HARDWARE])
+        return answer([{"sku": kind.sku, "name": kind.name} for kind in HARDWARE])
 
     async def _model(self, request: Request, caller: Account) -> Model:
         return await self.yard.models.get(caller, *_named(request))
 
     async def _shown(self, request: Request, model: Model) -> dict[str, object]:
-        latest = await self.yard.models.latest(model)
-        example = await self.yard.models.default_example(model)
-        return self.yard.wire(request).model(model, latest, example)
+        return await show_model(self.yard, request, model)
 
 
 def _named(request: Request) -> tuple[str, str]:
     return request.path_params["owner"], request.path_params["name"]
 
 
-def _new_model(body: Json) -> NewModel:
+def _new_model(given: Json) -> NewModel:
     """Raises `InvalidFields` for the form, `InvalidResource` for values."""
-    if not isinstance(body, dict):
-        raise InvalidFields([InvalidField("invalid_type", "", "Invalid type. Expected: object, given: other")])
-    faults = [InvalidField("required", "", f"{name} is required") for name in _REQUIRED if body.get(name) is None]
-    faults += [
-        InvalidField("invalid_type", name, "Invalid type. Expected: string, given: other")
-        for name in (*_REQUIRED, *_OPTIONAL)
-        if body.get(name) is not None and not isinstance(body[name], str)
-    ]
-    if faults:
-        raise InvalidFields(faults)
+    body = check_object(given, _CREATE)
     _check_name("name", str(body["name"]))
     if body["visibility"] not in ("public", "private"):
         raise InvalidResource("visibility", "must be public or private")

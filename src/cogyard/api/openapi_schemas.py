@@ -9,6 +9,7 @@ _MAYBE_TIME: JsonObject = {"type": ["string", "null"], "format": "date-time"}
 _URI: JsonObject = {"type": "string", "format": "uri"}
 _OBJECT: JsonObject = {"type": "object"}
 _EVENTS: JsonObject = {"type": "array", "items": {"type": "string", "enum": ["start", "output", "logs", "completed"]}}
+_COUNT: JsonObject = {"type": "integer", "minimum": 0}
 _HEX: JsonObject = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 
 
@@ -23,6 +24,7 @@ _REQUEST: JsonObject = {
     "webhook_events_filter": _EVENTS,
     "webhook_completed": {**_URI, "deprecated": True},
     "stream": {"type": "boolean", "deprecated": True},
+    "lifetime": {**_TEXT, "description": "The same as the header Cancel-After (extension)."},
 }
 _LINK_NAMES = ("description", "github_url", "paper_url", "license_url", "cover_image_url")
 _LINKS: dict[str, JsonObject] = dict.fromkeys(_LINK_NAMES, _MAYBE_TEXT)
@@ -33,7 +35,10 @@ SCHEMAS: JsonObject = {
         "required": ["version", "input"],
         "additionalProperties": False,
         "properties": {
-            "version": {**_TEXT, "description": "A version's id, `owner/name:id`, or `owner/name` for the latest."},
+            "version": {
+                **_TEXT,
+                "description": "A version's id, `owner/name:id`, or `owner/name` of an official model.",
+            },
             **_REQUEST,
         },
     },
@@ -47,7 +52,7 @@ SCHEMAS: JsonObject = {
         ["id", "model", "version", "input", "output", "error", "logs", "status", "data_removed", "created_at", "urls"],
         id={"type": "string", "pattern": "^[0-9a-z]{26}$"},
         model=_TEXT,
-        version=_TEXT,
+        version={**_TEXT, "description": "64 hex digits, or `hidden` for an official model's."},
         input=_OBJECT,
         output={"description": "null until there is some."},
         error=_MAYBE_TEXT,
@@ -66,9 +71,126 @@ SCHEMAS: JsonObject = {
         },
         source={"type": "string", "enum": ["api", "web"]},
         urls=_object(["get", "cancel", "web"], get=_URI, cancel=_URI, web=_URI, stream=_URI),
+        deployment=_TEXT,
+        deadline=_TIME,
         webhook=_URI,
         webhook_events_filter=_EVENTS,
     ),
+    "TrainingRequest": _object(
+        ["destination", "input"],
+        destination={**_TEXT, "description": "`owner/name` of the model of yours that gets the new version."},
+        input={**_OBJECT, "description": "By the `TrainingInput` schema of the version."},
+        webhook=_URI,
+        webhook_events_filter=_EVENTS,
+    ),
+    "Training": {
+        "allOf": [{"$ref": "#/components/schemas/Prediction"}],
+        "description": "A prediction whose output is `{version, weights}`.",
+    },
+    "Deployment": _object(
+        ["owner", "name", "current_release"],
+        owner=_TEXT,
+        name=_TEXT,
+        current_release={"$ref": "#/components/schemas/Release"},
+    ),
+    "Release": _object(
+        ["number", "model", "version", "created_at", "created_by", "configuration"],
+        number={"type": "integer"},
+        model=_TEXT,
+        version=_HEX,
+        created_at=_TIME,
+        created_by={"$ref": "#/components/schemas/Account"},
+        configuration=_object(
+            ["hardware", "min_instances", "max_instances"],
+            hardware=_TEXT,
+            min_instances={"type": "integer"},
+            max_instances={"type": "integer"},
+        ),
+    ),
+    "DeploymentRequest": _object(
+        ["name", "model", "version", "hardware", "min_instances", "max_instances"],
+        name=_TEXT,
+        model={**_TEXT, "description": "`owner/name`."},
+        version=_HEX,
+        hardware=_TEXT,
+        min_instances=_COUNT,
+        max_instances=_COUNT,
+    ),
+    "DeploymentChange": _object([], version=_HEX, hardware=_TEXT, min_instances=_COUNT, max_instances=_COUNT),
+    "RollbackRequest": _object(["number"], number={"type": "integer", "minimum": 1}),
+    "CollectionItem": _object(["name", "slug", "description"], name=_TEXT, slug=_TEXT, description=_TEXT),
+    "Collection": _object(
+        ["name", "slug", "description", "full_description", "models"],
+        name=_TEXT,
+        slug=_TEXT,
+        description=_TEXT,
+        full_description=_MAYBE_TEXT,
+        models={"type": "array", "items": {"$ref": "#/components/schemas/Model"}},
+    ),
+    "CollectionRequest": _object(
+        ["slug", "name"],
+        slug={"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"},
+        name=_TEXT,
+        description=_TEXT,
+        full_description=_MAYBE_TEXT,
+    ),
+    "CollectionChange": _object([], name=_TEXT, description=_TEXT, full_description=_MAYBE_TEXT),
+    "SearchResult": _object(
+        ["query", "models", "collections", "pages"],
+        query=_TEXT,
+        models={
+            "type": "array",
+            "items": _object(
+                ["model", "metadata"],
+                model={"$ref": "#/components/schemas/Model"},
+                metadata=_object(
+                    ["generated_description", "tags", "score"],
+                    generated_description=_MAYBE_TEXT,
+                    tags={"type": "array", "items": _TEXT},
+                    score={"type": "number"},
+                ),
+            ),
+        },
+        collections={
+            "type": "array",
+            "items": _object(
+                ["name", "slug", "description"],
+                name=_TEXT,
+                slug=_TEXT,
+                description=_TEXT,
+                models={"type": "array", "items": _TEXT},
+            ),
+        },
+        pages={"type": "array", "items": _object(["name", "href"], name=_TEXT, href=_TEXT)},
+    ),
+    "WebhookKey": _object(["key"], key={"type": "string", "pattern": "^whsec_[A-Za-z0-9+/=]+$"}),
+    "Delivery": _object(
+        ["id", "prediction", "event", "url", "state", "attempts", "created_at"],
+        id=_TEXT,
+        prediction=_TEXT,
+        event={"type": "string", "enum": ["start", "output", "logs", "completed"]},
+        url=_TEXT,
+        state={"type": "string", "enum": ["pending", "delivered", "failed"]},
+        attempts={"type": "integer"},
+        status_code={"type": ["integer", "null"]},
+        error=_MAYBE_TEXT,
+        created_at=_TIME,
+        last_attempt_at=_MAYBE_TIME,
+        next_attempt_at=_MAYBE_TIME,
+    ),
+    "ModelChange": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": dict.fromkeys(
+            ("description", "readme", "github_url", "paper_url", "weights_url", "license_url"), _MAYBE_TEXT
+        ),
+    },
+    "OfficialRequest": _object(
+        ["is_official"],
+        is_official={"type": "boolean"},
+        price=_object(["unit", "amount"], unit=_TEXT, amount={"type": "number", "minimum": 0}, currency=_TEXT),
+    ),
+    "Document": {"type": "object"},
     "ModelRequest": _object(
         ["owner", "name", "visibility", "hardware"],
         owner=_TEXT,
@@ -160,6 +282,8 @@ SCHEMAS: JsonObject = {
         title=_TEXT,
         detail=_TEXT,
         status={"type": "integer"},
+        retry_after={"type": "integer", "description": "Seconds."},
+        breaking_changes={"type": "array", "items": _TEXT},
         invalid_fields={
             "type": "array",
             "items": _object(["type", "field", "description"], type=_TEXT, field=_TEXT, description=_TEXT),

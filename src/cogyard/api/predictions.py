@@ -6,16 +6,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cogyard.api.prefer import Wait, parse_prefer
-from cogyard.api.request import parse_page, parse_time, read_json
+from cogyard.api.creation import answer_created, read_wanted
+from cogyard.api.request import parse_page, parse_time
+from cogyard.api.route import resource
 from cogyard.api.wire import answer
-from cogyard.api.yard import Yard
+from cogyard.api.yard import CREATES, POLLS, Yard
 from cogyard.domain.catalog import Account
 from cogyard.domain.errors import InvalidRequest
-from cogyard.domain.prediction import Prediction, Status
-from cogyard.domain.values import JsonObject, PredictionId
-from cogyard.predictions import PAGE_SIZE, NewPrediction
-from cogyard.validation import check_body
+from cogyard.domain.values import PredictionId
+from cogyard.predictions import PAGE_SIZE
+from cogyard.validation import Body
 
 
 def routes(yard: Yard) -> list[Route]:
@@ -23,11 +23,11 @@ def routes(yard: Yard) -> list[Route]:
     handlers = _Predictions(yard)
     guarded = yard.authenticated
     return [
-        Route("/predictions", guarded(handlers.create), methods=["POST"]),
-        Route("/predictions", guarded(handlers.list), methods=["GET"]),
-        Route("/predictions/{id}", guarded(handlers.get), methods=["GET"]),
-        Route("/predictions/{id}/cancel", guarded(handlers.cancel), methods=["POST"]),
-        Route("/models/{owner}/{name}/predictions", guarded(handlers.create_for_model), methods=["POST"]),
+        resource("/predictions", POST=guarded(handlers.create, CREATES), GET=guarded(handlers.list)),
+        resource("/predictions/{id}", GET=guarded(handlers.get, POLLS)),
+        resource("/predictions/{id}/cancel", POST=guarded(handlers.cancel)),
+        resource("/models/{owner}/{name}/predictions", POST=guarded(handlers.create_for_model, CREATES)),
+        resource("/deployments/{owner}/{name}/predictions", POST=guarded(handlers.create_for_deployment, CREATES)),
     ]
 
 
@@ -36,18 +36,23 @@ class _Predictions:
     yard: Yard
 
     async def create(self, request: Request, caller: Account) -> Response:
-        body = await self._body(request, with_version=True)
-        wait = parse_prefer(request.headers.get("prefer"))
-        created = await self.yard.predictions.create(caller, str(body["version"]), _wanted(body))
-        return await self._created(request, created, wait)
+        body, wanted = await read_wanted(self.yard, request, Body.by_version)
+        created = await self.yard.predictions.create(caller, str(body["version"]), wanted)
+        return await answer_created(self.yard, request, created)
 
     async def create_for_model(self, request: Request, caller: Account) -> Response:
         owner, name = request.path_params["owner"], request.path_params["name"]
         await self.yard.models.get(caller, owner, name)
-        body = await self._body(request, with_version=False)
-        wait = parse_prefer(request.headers.get("prefer"))
-        created = await self.yard.predictions.create_for_model(caller, owner, name, _wanted(body))
-        return await self._created(request, created, wait)
+        _, wanted = await read_wanted(self.yard, request, Body.on_target)
+        created = await self.yard.predictions.create_for_model(caller, owner, name, wanted)
+        return await answer_created(self.yard, request, created)
+
+    async def create_for_deployment(self, request: Request, caller: Account) -> Response:
+        owner, name = request.path_params["owner"], request.path_params["name"]
+        await self.yard.deployments.get(caller, owner, name)
+        _, wanted = await read_wanted(self.yard, request, Body.on_target)
+        created = await self.yard.predictions.create_for_deployment(caller, owner, name, wanted)
+        return await answer_created(self.yard, request, created)
 
     async def get(self, request: Request, caller: Account) -> Response:
         found = await self.yard.predictions.get(caller, PredictionId(request.path_params["id"]))
@@ -70,33 +75,3 @@ class _Predictions:
     async def cancel(self, request: Request, caller: Account) -> Response:
         canceled = await self.yard.predictions.cancel(caller, PredictionId(request.path_params["id"]))
         return answer(self.yard.wire(request).prediction(canceled))
-
-    async def _body(self, request: Request, *, with_version: bool) -> JsonObject:
-        body = await read_json(request, self.yard.max_body_bytes)
-        check_body(body, with_version=with_version)
-        return body if isinstance(body, dict) else {}
-
-    async def _created(self, request: Request, created: Prediction, wait: Wait | None) -> Response:
-        """201 at once or when it has ended in time, else 202 that says `starting` whatever it does (§9.4)."""
-        wire = self.yard.wire(request)
-        headers = {"Location": wire.prediction_url(created)}
-        if wait is None:
-            return answer(wire.prediction(created), 201, headers)
-        headers["Preference-Applied"] = wait.applied
-        now = await self.yard.predictions.wait(created, wait.seconds)
-        if now.status.is_terminal:
-            return answer(wire.prediction(now), 201, headers)
-        return answer(wire.prediction(now, status=Status.starting), 202, headers)
-
-
-def _wanted(body: JsonObject) -> NewPrediction:
-    """The checked body as the use case wants it; the legacy `webhook_completed` is a webhook of one event (§5.1)."""
-    model_input, webhook, legacy = body["input"], body.get("webhook"), body.get("webhook_completed")
-    events = body.get("webhook_events_filter")
-    if webhook is None and legacy is not None:
-        webhook, events = legacy, ["completed"]
-    return NewPrediction(
-        input=model_input if isinstance(model_input, dict) else {},
-        webhook=webhook if isinstance(webhook, str) else None,
-        webhook_events_filter=tuple(str(event) for event in events) if isinstance(events, list) else None,
-    )

@@ -31,9 +31,9 @@ async def push(yard: Yard, request: Request, caller: Account, model: tuple[str, 
     """Receive the folder, then answer with the build's stream. Raises for what is wrong before the build begins."""
     await yard.models.may_push(caller, model[0])
     archive = await _receive(yard, request)
-    return StreamingResponse(
-        _build(yard, yard.wire(request), caller, model, archive), media_type="application/x-ndjson"
-    )
+    force = request.query_params.get("force") == "true"
+    lines = _build(yard, yard.wire(request), caller, model, archive, force=force)
+    return StreamingResponse(lines, media_type="application/x-ndjson")
 
 
 async def _receive(yard: Yard, request: Request) -> Path:
@@ -67,10 +67,10 @@ def _discard(path: Path | None) -> None:
 
 
 async def _build(
-    yard: Yard, wire: Wire, caller: Account, model: tuple[str, str], archive: Path
+    yard: Yard, wire: Wire, caller: Account, model: tuple[str, str], archive: Path, *, force: bool
 ) -> AsyncIterator[bytes]:
     lines: asyncio.Queue[BuildLine | None] = asyncio.Queue()
-    building = asyncio.create_task(yard.models.push(caller, *model, archive, lines.put))
+    building = asyncio.create_task(yard.models.push(caller, *model, archive, lines.put, force=force))
 
     def ended(_building: "asyncio.Task[Pushed]") -> None:
         lines.put_nowait(None)

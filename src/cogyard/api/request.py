@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, quote, urlencode
 
@@ -13,10 +13,11 @@ from starlette.requests import ClientDisconnect, Request
 
 from cogyard.domain.errors import InvalidField, InvalidFields, InvalidRequest, TooLarge
 from cogyard.domain.values import Json
-from cogyard.ports import PageRequest
+from cogyard.ports import PageKey, PageRequest
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
+_PLACE = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18}){0,3}")
 _LARGEST = 2**64 - 1
 _SMALLEST = -(2**63)
 
@@ -105,23 +106,46 @@ def parse_time(request: Request, name: str) -> datetime | None:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-def parse_page(request: Request, limit: int) -> PageRequest:
+def parse_page(request: Request, limit: int, *, ascending: bool = False) -> PageRequest:
     """The page that a request's `cursor` asks for. Raises `InvalidRequest` for a cursor that we did not make."""
     text = request.query_params.get("cursor")
     if text is None:
-        return PageRequest(limit=limit)
+        return PageRequest(limit=limit, ascending=ascending)
     try:
         fields = parse_qs(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii"))
-        return PageRequest(limit=limit, cursor=int(fields["p"][0]), reverse=fields.get("r") == ["1"])
+        place = fields["p"][0]
+        if not _PLACE.fullmatch(place):
+            raise ValueError(place)
     except (ValueError, KeyError, binascii.Error):
         raise InvalidRequest("cursor: this is not a cursor of this server; start from the first page.") from None
+    key = tuple(int(part) for part in place.split("."))
+    return PageRequest(limit=limit, cursor=key, reverse=fields.get("r") == ["1"], ascending=ascending)
 
 
-def page_url(request: Request, base: str, key: int | None, *, reverse: bool) -> str | None:
+def page_url(request: Request, base: str, key: PageKey | None, *, reverse: bool) -> str | None:
     """The absolute URL of the neighbouring page: the same query with another cursor."""
     if key is None:
         return None
-    fields = {"p": str(key), "r": "1"} if reverse else {"p": str(key)}
+    place = ".".join(str(part) for part in key)
+    fields = {"p": place, "r": "1"} if reverse else {"p": place}
     cursor = base64.urlsafe_b64encode(urlencode(fields).encode()).decode()
     kept = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
     return f"{base}/v1{quote(request.scope['path'])}?{urlencode([*kept, ('cursor', cursor)])}"
+
+
+def parse_choice(request: Request, name: str, choices: Sequence[str], default: str) -> str:
+    """A query parameter with one of a few values. Raises `InvalidRequest` that names them."""
+    value = request.query_params.get(name, default)
+    if value not in choices:
+        raise InvalidRequest(f"{name}: {value[:40]!r} is not one of {', '.join(choices)}.")
+    return value
+
+
+def parse_number(request: Request, name: str, least: int, most: int, default: int) -> int:
+    """A query parameter with a whole number in a range. Raises `InvalidRequest`."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+        raise InvalidRequest(f"{name}: {text[:40]!r} is not a whole number from {least} to {most}.")
+    return int(text)

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from cogyard.api.route import resource
 from cogyard.api.wire import Wire, to_bytes
 from cogyard.api.yard import Yard
 from cogyard.domain.errors import NotFound
@@ -21,33 +21,46 @@ HEADERS = {
 }
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
-_EVENT_ID = re.compile(r"\d+:(\d+)")
+_EVENT_ID = re.compile(r"\d{1,18}:(\d{1,18})")
+_FILES_TOKEN = re.compile(r"[a-z]{4}-[a-z2-7]{52}")
+
+
+GONE = b": hi\n\n: 408: 408 Request Timeout\n\n"
+"""What a stream says whose data was removed: a comment, as for one that nobody writes to any more."""
 
 
 def routes(yard: Yard) -> list[Route]:
-    """The routes of this resource; the token in the path is the right to read."""
-    return [Route("/streams/{token}", _Streams(yard).open, methods=["GET"])]
+    """The routes of this resource; those of streams of files stand with the files."""
+
+    async def follow(request: Request) -> Response:
+        return await open_stream(yard, request, request.path_params["token"])
+
+    return [resource("/streams/{token}", GET=follow)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Streams:
-    yard: Yard
+def is_stream_of_files(name: str) -> bool:
+    """Whether the last part of a path `/files/…` names a stream and no file."""
+    return _FILES_TOKEN.fullmatch(name) is not None
 
-    async def open(self, request: Request) -> Response:
-        prediction = self.yard.links.open_stream(request.path_params["token"])
-        if prediction is None:
-            raise NotFound
-        seen = _EVENT_ID.fullmatch(request.headers.get("last-event-id", ""))
-        changes = self.yard.predictions.follow(prediction)
-        first = await anext(changes)
-        events = _events(self.yard.wire(request), first, changes, int(seen[1]) + 1 if seen else 0)
-        return StreamingResponse(events, media_type="text/event-stream", headers=HEADERS)
+
+async def open_stream(yard: Yard, request: Request, token: str) -> Response:
+    """The stream that a token opens, which is all the right that it takes. Raises `NotFound`."""
+    prediction = yard.links.open_stream(token)
+    if prediction is None:
+        raise NotFound
+    seen = _EVENT_ID.fullmatch(request.headers.get("last-event-id", ""))
+    changes = yard.predictions.follow(prediction)
+    first = await anext(changes)
+    if first is not None and first.data_removed:
+        return Response(GONE, media_type="text/event-stream", headers=HEADERS)
+    events = _events(yard.wire(request), first, changes, int(seen[1]) + 1 if seen else 0)
+    return StreamingResponse(events, media_type="text/event-stream", headers=HEADERS)
 
 
 async def _events(
     wire: Wire, first: Prediction | None, changes: AsyncIterator[Prediction | None], position: int
 ) -> AsyncIterator[bytes]:
-    """Output items from `position` on, then how it ended. Ids count items; the end has the next number."""
+    """Output items from `position` on, then how it ended. Ids count items; the end has the next numbers."""
     yield b": hi\n\n"
     current = first
     while True:
@@ -68,8 +81,11 @@ async def _events(
 
 
 def _items(wire: Wire, prediction: Prediction) -> list[Json]:
+    """What has come so far. A single file comes as a stream of one."""
     output = wire.output(prediction)
-    return output if isinstance(output, list) else []
+    if isinstance(output, list):
+        return output
+    return [] if output is None else [output]
 
 
 def _text(item: Json) -> str:

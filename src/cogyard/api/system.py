@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 import cogyard
 from cogyard.api.openapi import document
+from cogyard.api.route import resource
 from cogyard.api.wire import answer
 from cogyard.api.yard import Yard
 
@@ -16,10 +17,10 @@ def routes(yard: Yard) -> list[Route]:
     """The routes that need no token."""
     handlers = _System(yard)
     return [
-        Route("/", handlers.root, methods=["GET"]),
-        Route("/health", handlers.health, methods=["GET"]),
-        Route("/openapi.json", handlers.openapi, methods=["GET"]),
-        Route("/p/{id}", handlers.page, methods=["GET"]),
+        resource("/", GET=handlers.root),
+        resource("/health", GET=handlers.health),
+        resource("/openapi.json", GET=handlers.openapi),
+        resource("/p/{id}", GET=handlers.page),
     ]
 
 

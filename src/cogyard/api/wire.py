@@ -1,6 +1,7 @@
 """Domain values as the contract's JSON: field names, optional keys, URLs, time formats."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,10 +11,12 @@ from urllib.parse import quote
 import orjson
 from starlette.responses import Response
 
-from cogyard.domain.catalog import Account, Model, Token, Version
+from cogyard.domain.catalog import Account, Collection, Model, Token, Version
+from cogyard.domain.deployment import Deployment, Release
 from cogyard.domain.file import File
-from cogyard.domain.prediction import Prediction, Status
+from cogyard.domain.prediction import Prediction, PredictionKind, Status, StreamKind
 from cogyard.domain.values import FileId, Json, JsonObject, PredictionId
+from cogyard.domain.webhook import Delivery
 from cogyard.ports import Clock
 
 
@@ -36,8 +39,8 @@ class Wire:
     output_ttl: timedelta
     #: file, its name, end of validity → query string with the signature
     sign_output: Callable[[FileId, str, datetime], str]
-    #: prediction → unguessable token of its stream
-    stream_token: Callable[[PredictionId], str]
+    #: prediction, what its stream carries → path that nobody can guess
+    stream_path: Callable[[PredictionId, StreamKind], str]
 
     def account(self, account: Account) -> JsonObject:
         """§3.1."""
@@ -62,14 +65,15 @@ class Wire:
     def prediction(
         self, prediction: Prediction, *, status: Status | None = None, is_example: bool = False
     ) -> dict[str, object]:
-        """§5.2. `status` overrides the shown one (§9.4); the files of an example get a fresh URL each time."""
+        """§5.2 and §8.2. `status` overrides the shown one (§9.4); the files of an example get a fresh URL each time."""
+        is_training = prediction.kind is PredictionKind.training
         shown: dict[str, object] = {
             "id": prediction.id,
             "model": prediction.model,
-            "version": prediction.version,
+            "version": "hidden" if prediction.is_version_hidden else prediction.version,
             "input": prediction.input,
             "logs": prediction.logs,
-            "output": self.output(prediction, is_example=is_example),
+            "output": self.output(prediction, is_example=is_example or is_training),
             "data_removed": prediction.data_removed,
             "error": prediction.error,
             "status": (status or prediction.status).value,
@@ -80,6 +84,12 @@ class Wire:
             "source": prediction.source,
             "urls": self._prediction_urls(prediction),
         }
+        if prediction.deployment is not None:
+            shown["deployment"] = prediction.deployment
+        if prediction.deadline is not None:
+            shown["deadline"] = prediction.deadline
+        if prediction.destination is not None:
+            shown["destination"] = prediction.destination
         if prediction.webhook is not None:
             shown["webhook"] = prediction.webhook
         if prediction.webhook_events_filter is not None:
@@ -88,7 +98,8 @@ class Wire:
 
     def prediction_url(self, prediction: Prediction) -> str:
         """Where it is polled."""
-        return f"{self.base}/v1/predictions/{prediction.id}"
+        noun = "trainings" if prediction.kind is PredictionKind.training else "predictions"
+        return f"{self.base}/v1/{noun}/{prediction.id}"
 
     def output_url(self, file: FileId, name: str, expires_at: datetime) -> str:
         """A URL that needs no token, until `expires_at`."""
@@ -105,6 +116,7 @@ class Wire:
 
     def model(self, model: Model, latest: Version | None, default_example: Prediction | None) -> dict[str, object]:
         """§4.1."""
+        example = None if default_example is None else self.prediction(default_example, is_example=True)
         return {
             "url": f"{self.base}/{model.full_name}",
             "owner": model.owner,
@@ -115,11 +127,54 @@ class Wire:
             "paper_url": model.paper_url,
             "license_url": model.license_url,
             "run_count": model.run_count,
-            "cover_image_url": model.cover_image_url,
-            "default_example": None if default_example is None else self.prediction(default_example, is_example=True),
+            "cover_image_url": model.cover_image_url or cover_of(example),
+            "default_example": example,
             "latest_version": None if latest is None else self.version(latest),
-            "is_official": False,
+            "is_official": model.is_official,
             "created_at": model.created_at,
+        }
+
+    def collection(self, collection: Collection) -> JsonObject:
+        """§3.3, as lists have it."""
+        return {"name": collection.name, "slug": collection.slug, "description": collection.description}
+
+    def deployment(self, deployment: Deployment) -> dict[str, object]:
+        """§6.1."""
+        return {
+            "owner": deployment.owner,
+            "name": deployment.name,
+            "current_release": self.release(deployment.current),
+        }
+
+    def release(self, release: Release) -> dict[str, object]:
+        """§6.1."""
+        return {
+            "number": release.number,
+            "model": release.model,
+            "version": release.version,
+            "created_at": release.created_at,
+            "created_by": self.account(release.created_by),
+            "configuration": {
+                "hardware": release.hardware,
+                "min_instances": release.min_instances,
+                "max_instances": release.max_instances,
+            },
+        }
+
+    def delivery(self, delivery: Delivery) -> dict[str, object]:
+        """An extension of ours."""
+        return {
+            "id": delivery.id,
+            "prediction": delivery.prediction,
+            "event": delivery.event.value,
+            "url": delivery.url,
+            "state": delivery.state.value,
+            "attempts": delivery.attempts,
+            "status_code": delivery.status_code,
+            "error": delivery.error,
+            "created_at": delivery.created_at,
+            "last_attempt_at": delivery.last_attempt_at,
+            "next_attempt_at": delivery.next_attempt_at,
         }
 
     def file(self, file: File) -> dict[str, object]:
@@ -140,8 +195,8 @@ class Wire:
     def _prediction_urls(self, prediction: Prediction) -> dict[str, str]:
         url = self.prediction_url(prediction)
         urls = {"get": url, "cancel": f"{url}/cancel", "web": f"{self.base}/p/{prediction.id}"}
-        if prediction.is_stream:
-            urls["stream"] = f"{self.base}/v1/streams/{self.stream_token(prediction.id)}"
+        if prediction.stream_kind is not None:
+            urls["stream"] = self.base + self.stream_path(prediction.id, prediction.stream_kind)
         return urls
 
     def output(self, prediction: Prediction, *, is_example: bool = False) -> Json:
@@ -164,3 +219,22 @@ def _place(value: Any, pointer: str) -> tuple[Any, Any]:  # noqa: ANN401 - a JSO
     for key in keys[:-1]:
         value = value[int(key)] if isinstance(value, list) else value[key]
     return value, int(keys[-1]) if isinstance(value, list) else keys[-1]
+
+
+_PICTURE = re.compile(r"(https?:[^?#]*\.(?:png|jpe?g|webp|gif|avif|svg)(?:[?#].*)?|data:image/.*)", re.I | re.S)
+
+
+def cover_of(example: dict[str, object] | None) -> str | None:
+    """A picture among what an example gave, or else among what it was given (§4.1)."""
+    if example is None:
+        return None
+    found = [*_texts(example["output"]), *_texts(example["input"])]
+    return next((text for text in found if _PICTURE.fullmatch(text)), None)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)

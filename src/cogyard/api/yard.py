@@ -1,6 +1,7 @@
 """What the handlers share: the use cases, and how to meet a request (who calls, at which address, how to render)."""
 
-from collections.abc import Awaitable, Callable
+import math
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,17 +10,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cogyard.accounts import Accounts
+from cogyard.api.errors import render
 from cogyard.api.request import base_url, page_url
 from cogyard.api.wire import Wire, answer
+from cogyard.collections import Collections
+from cogyard.deployments import Deployments
 from cogyard.domain.catalog import Account
+from cogyard.domain.errors import CogyardError, RateLimited
+from cogyard.domain.prediction import StreamKind
 from cogyard.domain.values import FileId, PredictionId
+from cogyard.hooks import Hooks
 from cogyard.models import Models
-from cogyard.ports import Clock, Page
+from cogyard.ports import Clock, Limiter, Page, Rate
 from cogyard.predictions import Predictions
+from cogyard.trainings import Trainings
 from cogyard.uploads import Uploads
 
 Handler = Callable[[Request, Account], Awaitable[Response]]
 """A handler that knows its caller."""
+
+REQUESTS, CREATES, POLLS = "requests", "creates", "polls"
+"""The kinds of requests that are counted apart (§1.6)."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -30,7 +41,7 @@ class Links:
 
     sign_output: Callable[[FileId, str, datetime], str]
     verify_output: Callable[[FileId, str, datetime], bool]
-    stream_token: Callable[[PredictionId], str]
+    stream_path: Callable[[PredictionId, StreamKind], str]
     open_stream: Callable[[str], PredictionId | None]
     sign_download: Callable[[str, FileId, int], str]
 
@@ -41,10 +52,17 @@ class Yard:
 
     accounts: Accounts
     models: Models
+    collections: Collections
+    deployments: Deployments
     predictions: Predictions
+    trainings: Trainings
+    hooks: Hooks
     uploads: Uploads
     links: Links
     clock: Clock
+    limiter: Limiter
+    #: requests of each kind that an account may make in a minute; a kind that is missing is not limited
+    rates: Mapping[str, Rate]
     #: a folder for bodies that are too large for memory
     spool: Path
     output_ttl: timedelta
@@ -54,11 +72,26 @@ class Yard:
     #: sentences that say why the server is not ready; empty when it is
     not_ready: Callable[[], list[str]]
 
-    def authenticated(self, handler: Handler) -> Endpoint:
-        """The endpoint that runs `handler` for a caller with a valid token."""
+    def authenticated(self, handler: Handler, kind: str = REQUESTS) -> Endpoint:
+        """The endpoint that runs `handler` for a caller with a valid token, within the rate limit of its kind.
+
+        Every answer but a 401 tells what is left of the limit (§1.3).
+        """
+        rate = self.rates.get(kind)
 
         async def endpoint(request: Request) -> Response:
-            return await handler(request, await self.accounts.authenticate(request.headers.get("authorization")))
+            caller = await self.accounts.authenticate(request.headers.get("authorization"))
+            allowance = self.limiter.take(caller.username, rate) if rate is not None else None
+            try:
+                if allowance is not None and not allowance.is_allowed:
+                    raise RateLimited(math.ceil(allowance.wait))
+                response = await handler(request, caller)
+            except CogyardError as error:
+                response = render(error)
+            if allowance is not None:
+                response.headers["ratelimit-remaining"] = str(allowance.remaining)
+                response.headers["ratelimit-reset"] = str(max(math.ceil(allowance.wait), 1))
+            return response
 
         return endpoint
 
@@ -73,7 +106,7 @@ class Yard:
             clock=self.clock,
             output_ttl=self.output_ttl,
             sign_output=self.links.sign_output,
-            stream_token=self.links.stream_token,
+            stream_path=self.links.stream_path,
         )
 
     def page(self, request: Request, page: Page[object], results: list[dict[str, object]]) -> Response:

@@ -10,6 +10,7 @@ import typer
 
 from cogyard import __version__
 from cogyard.cli.client import Client, connect
+from cogyard.cli.groups import HELP, Force
 from cogyard.cli.terminal import CliError, Terminal, wants_color
 
 Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many rows.")]
@@ -58,13 +59,19 @@ class _State:
 def _build(state: _State) -> typer.Typer:
     app = typer.Typer(name="cogyard", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True)(state.options)
-    for command in (_push(state), _run(state), _doctor(state)):
-        app.command()(command)
+    from cogyard.cli import groups as more
     from cogyard.cli import resources
 
+    for command in (_push(state), _run(state), more.train_command(state.speak), _doctor(state)):
+        app.command()(command)
+
     groups: dict[str, dict[str, Callable[..., None]]] = {
-        "models": _model_commands(state, resources),
+        "models": {**_model_commands(state, resources), **more.model_commands(state.speak)},
         "predictions": _prediction_commands(state, resources),
+        "trainings": _training_commands(state, resources),
+        "deployments": more.deployment_commands(state.speak),
+        "collections": more.collection_commands(state.speak),
+        "webhooks": more.webhook_commands(state.speak),
         "token": _token_commands(state, resources),
     }
     for name, commands in groups.items():
@@ -84,6 +91,7 @@ def _build(state: _State) -> typer.Typer:
 _GROUP_HELP = {
     "models": "Look at models and their versions.",
     "predictions": "Look at predictions, follow and cancel them.",
+    **HELP,
     "token": "Make, list and disable API tokens.",
 }
 
@@ -94,12 +102,13 @@ def _push(state: _State) -> Callable[..., None]:
         name: ModelName,
         verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show all that the build prints.")] = False,
         examples: Annotated[bool, typer.Option("--examples/--no-examples", help="Run cogyard.yaml's examples.")] = True,
+        force: Force = False,
     ) -> None:
         """Make a version of a Cog folder."""
         from cogyard.cli.push import PushOptions, push_folder
 
         async def talk(client: Client, terminal: Terminal) -> None:
-            made = await push_folder(client, terminal, folder, name, PushOptions(verbose, examples))
+            made = await push_folder(client, terminal, folder, name, PushOptions(verbose, examples, force))
             version = made.get("version")
             identifier = version.get("id") if isinstance(version, dict) else None
             if terminal.as_json:
@@ -188,6 +197,15 @@ def _prediction_commands(state: _State, resources: Any) -> dict[str, Callable[..
         state.speak(lambda client, terminal: resources.show_logs(client, terminal, prediction, follow=follow))
 
     return {"list": list_predictions, "show": show, "cancel": cancel, "logs": logs}
+
+
+def _training_commands(state: _State, resources: Any) -> dict[str, Callable[..., None]]:  # noqa: ANN401 - a module
+    def list_trainings(limit: Limit = 20) -> None:
+        """List your trainings, the newest first."""
+        state.speak(lambda client, terminal: resources.list_predictions(client, terminal, limit, "trainings"))
+
+    of_predictions = _prediction_commands(state, resources)
+    return {"list": list_trainings, **{name: of_predictions[name] for name in ("show", "cancel", "logs")}}
 
 
 def _token_commands(state: _State, resources: Any) -> dict[str, Callable[..., None]]:  # noqa: ANN401 - a module

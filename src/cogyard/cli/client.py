@@ -85,7 +85,11 @@ class Client:
 
     async def post(self, path: str, body: Json) -> JsonObject:
         """POST JSON."""
-        async with self.session.post(self._url(path), json=body) as response:
+        return await self.send("POST", path, body)
+
+    async def send(self, method: str, path: str, body: Json = None) -> JsonObject:
+        """Another method, with JSON when there is some; `{}` for an answer without any."""
+        async with self.session.request(method, self._url(path), json=body) as response:
             value = await self._answer(response)
         return value if isinstance(value, dict) else {}
 

@@ -27,6 +27,7 @@ class PushOptions:
 
     verbose: bool = False
     examples: bool = True
+    force: bool = False
 
 
 async def push_folder(client: Client, terminal: Terminal, folder: Path, name: str, options: PushOptions) -> JsonObject:
@@ -55,7 +56,7 @@ async def _upload(
 ) -> JsonObject:
     lines: deque[str] = deque(maxlen=LINES_ON_FAILURE)
     headers = {"Content-Type": "application/gzip", "Content-Length": str(size)}
-    url = f"{client.url}/v1/models/{name}/versions"
+    url = f"{client.url}/v1/models/{name}/versions" + ("?force=true" if options.force else "")
     with terminal.progress() as progress:
         bar = progress.add_task("uploading", total=size)
 

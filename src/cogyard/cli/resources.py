@@ -58,7 +58,7 @@ async def show_schema(client: Client, terminal: Terminal, name: str) -> None:
 
 async def list_versions(client: Client, terminal: Terminal, name: str, limit: int) -> None:
     """A model's versions, newest first."""
-    rows = await client.pages(f"/models/{name}/versions", limit)
+    rows = await client.pages(f"/models/{name}/versions?curator=true", limit)
     if terminal.as_json:
         terminal.document(list(rows))
         return
@@ -72,9 +72,9 @@ async def list_examples(client: Client, terminal: Terminal, name: str, limit: in
     await _predictions(terminal, await client.pages(f"/models/{name}/examples", limit))
 
 
-async def list_predictions(client: Client, terminal: Terminal, limit: int) -> None:
-    """One's own predictions, newest first."""
-    await _predictions(terminal, await client.pages("/predictions", limit))
+async def list_predictions(client: Client, terminal: Terminal, limit: int, noun: str = "predictions") -> None:
+    """One's own predictions or trainings, newest first."""
+    await _predictions(terminal, await client.pages(f"/{noun}", limit))
 
 
 async def _predictions(terminal: Terminal, rows: list[JsonObject]) -> None:

@@ -6,7 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from cogyard.domain.errors import InvalidRequest
-from cogyard.domain.values import AccountId, JsonObject, ModelId, PredictionId, TokenId, VersionId
+from cogyard.domain.prediction import StreamKind
+from cogyard.domain.values import AccountId, FileId, Json, JsonObject, ModelId, PredictionId, TokenId, VersionId
 
 VERSION_ID = re.compile(r"[0-9a-f]{64}")
 _NAME = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
@@ -56,6 +57,15 @@ class Visibility(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What one unit of an official model's output costs; `unit` is the metric that counts them (§9.3)."""
+
+    unit: str
+    amount: float
+    currency: str = "USD"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """A named thing with versions. `run_count` counts the predictions that were created."""
 
@@ -70,8 +80,14 @@ class Model:
     github_url: str | None = None
     paper_url: str | None = None
     license_url: str | None = None
+    weights_url: str | None = None
     cover_image_url: str | None = None
     readme: str | None = None
+    #: what it is for, in a few words of lower case: search finds it by them
+    tags: tuple[str, ...] = ()
+    #: called by name alone, kept warm, with a schema that does not break its callers
+    is_official: bool = False
+    price: Price | None = None
     run_count: int = 0
     default_example: PredictionId | None = None
     latest_version: VersionId | None = None
@@ -96,6 +112,8 @@ class BuildConfig:
     #: the predict function is async, so that a wrapper of the same kind must stand around it
     is_async: bool = False
     gpu: bool = False
+    #: a training's result, handed to the model's setup
+    weights: FileId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,12 +134,26 @@ class Version:
         return self._output().get("x-cog-array-type") == "iterator"
 
     @property
-    def input_schema(self) -> JsonObject:
-        """The `Input` component."""
-        return component(self.openapi_schema, "Input")
+    def stream_kind(self) -> StreamKind | None:
+        """What a stream of it would carry: files wherever it gives files, text where it yields text (§10.4)."""
+        output = self._output()
+        item = output.get("items") if output.get("type") == "array" else output
+        if _is_file(item):
+            return StreamKind.files
+        is_text = self.is_stream and isinstance(item, dict) and item.get("type") == "string"
+        return StreamKind.text if is_text else None
+
+    @property
+    def is_trainable(self) -> bool:
+        """Whether it has a train function."""
+        return self.config.train is not None and bool(component(self.openapi_schema, "TrainingInput"))
 
     def _output(self) -> JsonObject:
         return component(self.openapi_schema, "Output")
+
+
+def _is_file(schema: Json) -> bool:
+    return isinstance(schema, dict) and schema.get("type") == "string" and schema.get("format") == "uri"
 
 
 def component(openapi_schema: JsonObject, name: str) -> JsonObject:
@@ -169,3 +201,26 @@ def parse_model_name(text: str) -> tuple[str, str]:
 def may_see(caller: Account, model: Model) -> bool:
     """Whether the model exists for the caller."""
     return model.visibility is Visibility.public or model.account == caller.id or caller.is_admin
+
+
+def may_change(caller: Account, model: Model) -> bool:
+    """Whether the caller may change the model."""
+    return caller.is_admin or model.account == caller.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collection:
+    """Models that belong together, in an order that somebody chose."""
+
+    slug: str
+    name: str
+    description: str
+    full_description: str | None = None
+
+
+OFFICIAL = Collection(
+    slug="official",
+    name="Official models",
+    description="Models that are always on, keep their inputs and outputs stable, and are called by name.",
+)
+"""The collection that is always there; its models are the official ones."""

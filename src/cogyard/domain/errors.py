@@ -9,6 +9,9 @@ CogyardError
 ├── InvalidResource        a field of a model (or other resource) has an unusable value
 ├── InvalidVersion         the version that was named does not exist
 ├── Conflict               the name is taken, or the thing is in use
+├── Disabled               the deployment takes no predictions now
+├── BreakingChange         a new version would break the callers of an official model
+├── RateLimited            too many requests in too short a time
 ├── TooLarge               more bytes than the limit allows
 ├── StorageFull            the disk has no room for it
 ├── BuildFailed            a pushed folder does not become a version
@@ -69,11 +72,35 @@ class InvalidResource(CogyardError):
 
 
 class InvalidVersion(CogyardError):
-    """The version does not exist, or the caller may not use it."""
+    """The version does not exist, or the caller may not use it; without a message the contract's sentence is used."""
 
 
 class Conflict(CogyardError):
     """The name is taken, or the thing is in use; `str()` says which."""
+
+
+class Disabled(CogyardError):
+    """The deployment takes no predictions now; `str()` says what to change."""
+
+
+class BreakingChange(CogyardError):
+    """A version would break the callers of an official model; `.changes` says how, a sentence each."""
+
+    def __init__(self, changes: list[str]) -> None:
+        lines = "".join(f"\n- {change}" for change in changes)
+        super().__init__(
+            f"The new version would break callers of this official model:{lines}\n"
+            "Push or promote it with --force (?force=true) if you mean it."
+        )
+        self.changes = changes
+
+
+class RateLimited(CogyardError):
+    """Too many requests; `.retry_after` is in how many whole seconds the next one is welcome."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"Request was throttled. Your rate limit resets in ~{retry_after}s.")
+        self.retry_after = retry_after
 
 
 class TooLarge(CogyardError):

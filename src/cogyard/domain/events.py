@@ -73,6 +73,13 @@ class CancelRequested:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeadlinePassed:
+    """Its time, set by `Cancel-After`, ran out: what has not begun is aborted, the rest canceled."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Canceled:
     """It ended because the caller asked."""
 
@@ -87,5 +94,5 @@ class Interrupted:
     reason: str
 
 
-Event = Started | Output | Log | Metric | Succeeded | Failed | CancelRequested | Canceled | Interrupted
+Event = Started | Output | Log | Metric | Succeeded | Failed | CancelRequested | DeadlinePassed | Canceled | Interrupted
 """Everything that can happen to a prediction after its creation."""

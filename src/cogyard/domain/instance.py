@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from cogyard.domain.values import InstanceId, VersionId
+from cogyard.domain.queue import version_of
+from cogyard.domain.values import InstanceId, QueueId, VersionId
 
 
 class InstanceState(StrEnum):
@@ -29,10 +30,13 @@ class InstanceState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """One Cog server for one version. `pid` and `pid_started` together name its process group across reboots."""
+    """One Cog server for the version of one queue.
+
+    `pid` and `pid_started` together name its process group across reboots.
+    """
 
     id: InstanceId
-    version: VersionId
+    queue: QueueId
     state: InstanceState
     created_at: datetime
     slots: int = 1
@@ -46,3 +50,8 @@ class Instance:
     #: why it failed or was stopped
     reason: str | None = None
     setup_logs: str = ""
+
+    @property
+    def version(self) -> VersionId:
+        """What it runs."""
+        return version_of(self.queue)

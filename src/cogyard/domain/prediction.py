@@ -3,7 +3,7 @@
     starting ──Started──► processing ──Succeeded──► succeeded
        │ ▲                    │ ├──────Failed──────► failed
        │ └────Interrupted─────┘ └──────Canceled────► canceled
-       └─ Failed ► failed · CancelRequested (unclaimed) or Canceled ► canceled
+       └─ Failed ► failed · CancelRequested (unclaimed) or Canceled ► canceled · DeadlinePassed ► aborted
 
 `Interrupted` gives a prediction back to the queue with the next attempt, until `MAX_ATTEMPTS` are used up. One that
 has already shown output fails instead: callers hold its first items and rely on output that only grows
@@ -19,6 +19,7 @@ from cogyard.domain.errors import AlreadyFinished
 from cogyard.domain.events import (
     Canceled,
     CancelRequested,
+    DeadlinePassed,
     Event,
     Failed,
     Interrupted,
@@ -29,7 +30,17 @@ from cogyard.domain.events import (
     Started,
     Succeeded,
 )
-from cogyard.domain.values import AccountId, FileId, FileMap, InstanceId, Json, JsonObject, PredictionId, VersionId
+from cogyard.domain.values import (
+    AccountId,
+    FileId,
+    FileMap,
+    InstanceId,
+    Json,
+    JsonObject,
+    PredictionId,
+    QueueId,
+    VersionId,
+)
 
 MAX_ATTEMPTS = 3
 """Tries before a prediction whose instances keep dying fails (design: "after three attempts they fail")."""
@@ -59,6 +70,20 @@ class Status(StrEnum):
         return self not in (Status.starting, Status.processing)
 
 
+class PredictionKind(StrEnum):
+    """What is run: the predict function or the train function. Their ids are of one kind (`api-contract.md` §8.2)."""
+
+    prediction = "prediction"
+    training = "training"
+
+
+class StreamKind(StrEnum):
+    """What a prediction's stream carries; clients tell them apart by the stream's URL (`api-contract.md` §10.4)."""
+
+    text = "text"
+    files = "files"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
     """One run of a version. Times are aware and UTC; `sequence` is the store's own order, 0 before it is stored."""
@@ -67,13 +92,25 @@ class Prediction:
     account: AccountId
     model: str
     version: VersionId
+    queue: QueueId
     input: JsonObject
     created_at: datetime
+    kind: PredictionKind = PredictionKind.prediction
     sequence: int = 0
     status: Status = Status.starting
     source: str = "api"
     #: the version's output is an iterator: `output` is a list that grows
     is_stream: bool = False
+    #: None when the version's output is of no use before its end
+    stream_kind: StreamKind | None = None
+    #: `owner/name` of the deployment that it was made on
+    deployment: str | None = None
+    #: the model was official: callers see `hidden` for the version
+    is_version_hidden: bool = False
+    #: after this it is not wanted any more
+    deadline: datetime | None = None
+    #: of a training: `owner/name` of the model that gets the new version
+    destination: str | None = None
     output: Json = None
     output_files: FileMap = field(default_factory=dict)
     error: str | None = None
@@ -88,16 +125,18 @@ class Prediction:
     claimed_by: InstanceId | None = None
     webhook: str | None = None
     webhook_events_filter: tuple[str, ...] | None = None
+    #: `scheme://host` that its creator used, for the URLs in webhooks
+    base_url: str | None = None
     data_removed: bool = False
 
 
 def apply(prediction: Prediction, event: Event) -> Prediction:
     """The prediction after `event`.
 
-    Raises `AlreadyFinished` when it has ended, except for a repeated `CancelRequested`, which changes nothing.
+    Raises `AlreadyFinished` when it has ended, except for wishes that it end, which then change nothing.
     """
     if prediction.status.is_terminal:
-        if isinstance(event, CancelRequested):
+        if isinstance(event, CancelRequested | DeadlinePassed):
             return prediction
         raise AlreadyFinished(f"prediction {prediction.id} is {prediction.status}")
     match event:
@@ -113,11 +152,11 @@ def apply(prediction: Prediction, event: Event) -> Prediction:
             return _finish(_completed_output(prediction), Status.succeeded, at)
         case Failed(at=at, error=error):
             return _finish(prediction, Status.failed, at, error)
-        case CancelRequested(at=at):
+        case CancelRequested(at=at) | DeadlinePassed(at=at):
             asked = replace(prediction, cancel_requested_at=prediction.cancel_requested_at or at)
-            return _finish(asked, Status.canceled, at) if prediction.claimed_by is None else asked
+            return _cancel(asked, at) if prediction.claimed_by is None else asked
         case Canceled(at=at):
-            return _finish(prediction, Status.canceled, at)
+            return _cancel(prediction, at)
         case Interrupted():
             return _interrupt(prediction, event)
         case _:
@@ -169,6 +208,14 @@ def _with_metric(metrics: JsonObject, event: Metric) -> JsonObject:
     return {**metrics, event.name: value}
 
 
+def _cancel(prediction: Prediction, at: datetime) -> Prediction:
+    """`aborted` is only for what its deadline ended before it began (`api-contract.md` §9.5, §14 row 1)."""
+    asked, deadline = prediction.cancel_requested_at or at, prediction.deadline
+    is_late = deadline is not None and asked >= deadline
+    has_begun = prediction.status is Status.processing
+    return _finish(prediction, Status.aborted if is_late and not has_begun else Status.canceled, at)
+
+
 def _finish(prediction: Prediction, status: Status, at: datetime, error: str | None = None) -> Prediction:
     started = prediction.started_at or at
     times: JsonObject = {
@@ -188,7 +235,7 @@ def _finish(prediction: Prediction, status: Status, at: datetime, error: str | N
 
 def _interrupt(prediction: Prediction, event: Interrupted) -> Prediction:
     if prediction.cancel_requested_at is not None:
-        return _finish(prediction, Status.canceled, event.at)
+        return _cancel(prediction, event.at)
     if prediction.output is not None:
         error = f"Prediction interrupted after its first output ({event.reason}); please run it again. (code: PA)"
         return _finish(prediction, Status.failed, event.at, error)
@@ -205,3 +252,8 @@ def _interrupt(prediction: Prediction, event: Interrupted) -> Prediction:
         metrics={},
         logs=_with_log(prediction.logs, note),
     )
+
+
+def forget_data(prediction: Prediction) -> Prediction:
+    """The prediction without what went in and came out, as it is kept after its retention time (§9.7)."""
+    return replace(prediction, input={}, output=None, output_files={}, logs="", data_removed=True)

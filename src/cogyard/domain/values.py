@@ -18,6 +18,11 @@ PredictionId = NewType("PredictionId", str)
 """26 characters of lower-case Crockford base32 (`api-contract.md` §9.1)."""
 InstanceId = NewType("InstanceId", str)
 FileId = NewType("FileId", str)
+DeploymentId = NewType("DeploymentId", int)
+DeliveryId = NewType("DeliveryId", str)
+"""`msg_` and 26 characters; the `webhook-id` of a webhook's every attempt."""
+QueueId = NewType("QueueId", str)
+"""Where a prediction waits; see `domain.queue`."""
 
 FileMap = Mapping[str, FileId]
 """JSON Pointer (RFC 6901) inside an output → the stored file that stands there."""

@@ -6,7 +6,6 @@ import binascii
 import errno
 import mimetypes
 import re
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,13 +13,11 @@ from typing import Self
 from urllib.parse import unquote, unquote_to_bytes, urlsplit
 
 import aiohttp
-from aiohttp.abc import AbstractResolver
-from aiohttp.connector import AddrInfoType
-from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 from cogyard.domain.errors import CogyardError, StorageFull
 from cogyard.fetch.addresses import AddressPolicy
+from cogyard.fetch.session import Refused, open_session
 
 MAX_REDIRECTS = 5
 CONNECT_TIMEOUT = 10.0
@@ -36,10 +33,6 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._ -]")
 
 class FetchFailed(CogyardError):
     """An input file could not be had; `str()` is a sentence for the caller."""
-
-
-class _Refused(OSError):
-    """The address that was about to be dialled is off limits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +53,7 @@ class Fetcher:
 
     async def __aenter__(self) -> Self:
         """Open the session."""
-        resolver: AbstractResolver = ThreadedResolver()
-        connector = aiohttp.TCPConnector(socket_factory=self._socket, resolver=resolver, ttl_dns_cache=0, limit=32)
-        self._session = aiohttp.ClientSession(
-            connector=connector, trust_env=False, auto_decompress=False, cookie_jar=aiohttp.DummyCookieJar()
-        )
+        self._session = open_session(self._policy, connections=32)
         return self
 
     async def __aexit__(
@@ -115,7 +104,7 @@ class Fetcher:
                 return await self._follow(url, folder, shown)
         except TimeoutError:
             raise FetchFailed(f"{shown} did not arrive within {self._limits.seconds:g} seconds.") from None
-        except _Refused as error:
+        except Refused as error:
             raise FetchFailed(f"{shown} may not be fetched: {error}.") from None
         except aiohttp.ClientConnectorDNSError:
             raise FetchFailed(f"{shown} cannot be fetched: there is no host {parts.hostname!r}.") from None
@@ -123,7 +112,7 @@ class Fetcher:
             raise FetchFailed(f"{shown} cannot be fetched: its certificate is not trusted.") from None
         except aiohttp.ClientConnectorError as error:
             refused = error.os_error
-            if isinstance(refused, _Refused):
+            if isinstance(refused, Refused):
                 raise FetchFailed(f"{shown} may not be fetched: {refused}.") from None
             raise FetchFailed(f"{shown} cannot be fetched: no connection ({refused.strerror or refused}).") from None
         except aiohttp.SocketTimeoutError:
@@ -168,16 +157,6 @@ class Fetcher:
             path.unlink(missing_ok=True)
             raise
         return path
-
-    def _socket(self, address: AddrInfoType) -> socket.socket:
-        """The socket for an address that is about to be dialled; the last place where one can be refused."""
-        family, kind, protocol, _, target = address
-        refusal = self._policy.refuses(str(target[0]), int(target[1]))
-        if refusal is not None:
-            raise _Refused(refusal)
-        made = socket.socket(family, kind, protocol)
-        made.setblocking(False)
-        return made
 
 
 def _decode_base64(payload: str) -> bytes:

@@ -7,7 +7,7 @@ given back or ended here; if this server dies with it, the next one does so from
 import asyncio
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -21,7 +21,8 @@ from cogyard.domain.errors import CogyardError, SetupFailed, StorageFull
 from cogyard.domain.events import Canceled, CancelRequested, Event, Failed, Interrupted, Log, Output, Succeeded
 from cogyard.domain.file import Content, File, FileKind
 from cogyard.domain.instance import Instance, InstanceState
-from cogyard.domain.prediction import Prediction, apply
+from cogyard.domain.prediction import Prediction, PredictionKind, apply
+from cogyard.domain.queue import is_training
 from cogyard.domain.values import FileId, JsonObject
 from cogyard.instances.driver import Driver, DriverEvent, Produced
 from cogyard.instances.inputs import InputFiles
@@ -51,7 +52,9 @@ class Surroundings:
     clock: Clock
     files: Files
     inputs: InputFiles
-    prepare: Callable[[Version], Callable[[JsonObject], tuple[JsonObject, list[str]]]]
+    prepare: Callable[[Version, bool], Callable[[JsonObject], tuple[JsonObject, list[str]]]]
+    #: what follows when a training's function has returned
+    graduate: Callable[[Prediction], Awaitable[list[Event]]]
     new_file_id: Callable[[], FileId]
     content_type: Callable[[Path], str]
     setup_timeout: timedelta
@@ -70,7 +73,7 @@ class Director:
         self._driver = driver
         self._scratch = scratch
         self._around = around
-        self._prepare = around.prepare(version)
+        self._prepare = around.prepare(version, is_training(instance.queue))
         self._slots = asyncio.Semaphore(instance.slots)
         self._running: set[asyncio.Task[None]] = set()
         self._draining = asyncio.Event()
@@ -138,7 +141,7 @@ class Director:
         """End what waits for a version that does not come up; a mere crash gives it another attempt instead."""
         now = self._around.clock.now()
         self._log.warning("instance.setup_failed", reason=str(failure), died=failure.died)
-        for waiting in await self._around.store.waiting(self._version.id):
+        for waiting in await self._around.store.waiting(self.instance.queue):
             events: list[Event] = [Log(text=failure.logs)] if failure.logs else []
             if failure.died:
                 events.append(Interrupted(at=now, reason=f"setup: {failure}"))
@@ -179,14 +182,14 @@ class Director:
 
     async def _claim_work(self) -> None:
         around = self._around
-        with around.bus.listen(("queue", self._version.id)) as work:
+        with around.bus.listen(("queue", self.instance.queue)) as work:
             while True:
                 await self._slots.acquire()
                 claimed = None
                 try:
                     while claimed is None:
                         claimed = await around.store.claim(
-                            self._version.id, self.instance.id, LEASE, around.clock.now()
+                            self.instance.queue, self.instance.id, LEASE, around.clock.now()
                         )
                         if claimed is None:
                             self._rest()
@@ -254,7 +257,7 @@ class Director:
             await recorder.add(Interrupted(at=clock.now(), reason="the model's process stopped answering"))
         await recorder.flush()
         if not recorder.prediction.status.is_terminal:
-            self._around.bus.publish(("queue", self._version.id))
+            self._around.bus.publish(("queue", self.instance.queue))
 
     async def _fetch(
         self, model_input: JsonObject, pointers: list[str], recorder: Recorder, folder: Path
@@ -273,6 +276,10 @@ class Director:
     async def _take(self, recorder: Recorder, event: DriverEvent) -> bool:
         """Hand an event to the recorder; True when nothing more can be stored."""
         try:
+            if isinstance(event, Succeeded) and recorder.claimed.kind is PredictionKind.training:
+                for outcome in await self._around.graduate(recorder.prediction):
+                    await recorder.add(outcome)
+                return True
             await recorder.add(await self._stored(event, recorder.claimed))
         except StorageFull as fault:
             error = f"The output could not be stored: {fault}"
@@ -301,7 +308,7 @@ class Director:
                 content_type=content_type,
                 content=content,
                 created_at=now,
-                expires_at=now + around.output_ttl,
+                expires_at=None if prediction.kind is PredictionKind.training else now + around.output_ttl,
                 prediction=prediction.id,
             )
         )
@@ -327,7 +334,7 @@ class Director:
             after = apply(left, Interrupted(at=self._around.clock.now(), reason=reason))
             if await self._around.store.record(left, after):
                 self._around.bus.publish(("prediction", left.id))
-                self._around.bus.publish(("queue", left.version))
+                self._around.bus.publish(("queue", left.queue))
 
     async def _end(self, reason: str, state: InstanceState) -> None:
         await self._save(replace(self.instance, state=state, reason=reason, ended_at=self._around.clock.now()))

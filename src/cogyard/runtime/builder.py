@@ -4,10 +4,12 @@ import asyncio
 import errno
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import orjson
@@ -22,14 +24,16 @@ from cogyard.cogfolder.schema import (
     derive_schema,
     derive_schema_by_import,
     for_serving,
+    for_training,
     predictor_facts,
 )
-from cogyard.domain.catalog import BuildConfig
+from cogyard.domain.catalog import BuildConfig, Version, component
 from cogyard.domain.errors import BuildFailed, StorageFull
-from cogyard.domain.values import JsonObject, VersionId
+from cogyard.domain.values import FileId, JsonObject, VersionId
 from cogyard.ports import BuildLine, Built
 from cogyard.runtime.environment import Environments, Report, Requirements, requirements_of
 from cogyard.runtime.system_packages import check_system_packages
+from cogyard.runtime.venv import TRAINING
 
 SERVED_SCHEMA = Path(".cog") / "openapi_schema.json"
 """Where the Cog server looks for the schema, relative to the model's folder."""
@@ -124,7 +128,40 @@ class FolderBuilder:
         served = folder / SERVED_SCHEMA
         served.parent.mkdir(exist_ok=True)
         served.write_bytes(orjson.dumps(for_serving(schema)))
+        if component(schema, "TrainingInput"):
+            self._keep_training(folder, version, schema)
         folder.rename(place)
+
+    def _keep_training(self, folder: Path, version: VersionId, schema: JsonObject) -> None:
+        """The folder once more for trainings: there the Cog server checks the training's input as `Input`."""
+        made = folder.with_name(folder.name + TRAINING)
+        shutil.copytree(folder, made, copy_function=os.link, symlinks=True)
+        (made / SERVED_SCHEMA).unlink()
+        (made / SERVED_SCHEMA).write_bytes(orjson.dumps(for_serving(for_training(schema))))
+        place = self._sources / f"{version}{TRAINING}"
+        shutil.rmtree(place, ignore_errors=True)  # of a build that was cut off here
+        made.rename(place)
+
+    async def with_weights(self, base: Version, version: VersionId, weights: FileId, at: datetime) -> Version:
+        """See `ports.Builder`: the same source, by hard links, so that neither version depends on the other."""
+        await asyncio.to_thread(self._copy_source, base.id, version)
+        config = replace(base.config, weights=weights)
+        return replace(base, id=version, created_at=at, config=config)
+
+    def _copy_source(self, base: VersionId, version: VersionId) -> None:
+        for suffix in (TRAINING, ""):
+            source, place = self._sources / f"{base}{suffix}", self._sources / f"{version}{suffix}"
+            if place.exists() or not source.exists():
+                continue
+            with tempfile.TemporaryDirectory(dir=self._work) as work:
+                made = Path(work) / "source"
+                shutil.copytree(source, made, copy_function=os.link, symlinks=True)
+                made.rename(place)
+
+    async def discard(self, version: VersionId) -> None:
+        """See `ports.Builder`. Its environment stays: others may use it, and it costs nothing that is not shared."""
+        for suffix in ("", TRAINING):
+            await asyncio.to_thread(shutil.rmtree, self._sources / f"{version}{suffix}", ignore_errors=True)
 
 
 def _read(folder: Path) -> _Read:

@@ -10,6 +10,9 @@ from cogyard.runtime.environment import Environments
 
 WRAPPER = Path(__file__).parent / "wrapper" / "cogyard_wrapper.py"
 
+TRAINING = ".train"
+"""Suffix of the folder in which a version trains: the same files, with the training's schema where Cog looks."""
+
 EVENTS_AHEAD = 32_768
 """Events that a model may be ahead of us; the Cog server's own 1,024 are a few milliseconds of printing."""
 
@@ -35,7 +38,16 @@ class VenvRuntime:
         self._sources = sources
         self._variables = variables
 
-    def launch(self, version: Version, *, scratch: Path, port: int, nonce: str, train: bool = False) -> Launch:
+    def launch(
+        self,
+        version: Version,
+        *,
+        scratch: Path,
+        port: int,
+        nonce: str,
+        train: bool = False,
+        weights: Path | None = None,
+    ) -> Launch:
         """See `ports.Runtime`."""
         config = version.config
         bin_folder = self._environments.python(version.environment_digest).parent
@@ -61,9 +73,11 @@ class VenvRuntime:
         }
         if config.train is not None:
             environment["COGYARD_TRAIN"] = config.train
+        if weights is not None:
+            environment["COG_WEIGHTS"] = str(weights)
         mode = ("--x-mode", "train") if train else ()
         return Launch(
             command=(str(bin_folder / "python"), "-m", "cog.server.http", "--host", "127.0.0.1", *mode),
             environment=environment,
-            folder=self._sources / version.id,
+            folder=self._sources / (f"{version.id}{TRAINING}" if train else version.id),
         )

@@ -30,6 +30,11 @@ def get_account(connection: Connection, username: str) -> Account | None:
     return None if row is None else to_account(row)
 
 
+def get_account_by_id(connection: Connection, account: AccountId) -> Account:
+    """By number."""
+    return to_account(connection.execute(select(accounts).where(accounts.c.id == account)).mappings().one())
+
+
 def account_values(username: str, kind: AccountKind, name: str, at: datetime, *, is_admin: bool) -> Values:
     """The columns of a new account."""
     return {"username": username, "kind": kind.value, "name": name, "created_at": at, "is_admin": is_admin}

@@ -1,17 +1,21 @@
-"""Statements of models, versions and examples."""
+"""Statements of models, versions and examples. What changes a model also brings the search index up to date."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from cogyard.domain.catalog import Model, Version, Visibility
 from cogyard.domain.errors import Conflict
-from cogyard.domain.prediction import Prediction
+from cogyard.domain.prediction import Prediction, PredictionKind
 from cogyard.domain.values import ModelId, PredictionId, VersionId
-from cogyard.ports import Page, PageRequest
+from cogyard.ports import ModelOrder, Page, PageRequest, VersionUsers
 from cogyard.store import predictions as prediction_statements
+from cogyard.store.deployments import is_deployed
+from cogyard.store.paging import cut
 from cogyard.store.rows import from_model, from_version, to_model, to_version
-from cogyard.store.tables import examples, files, model_versions, models, versions
+from cogyard.store.search import index_model
+from cogyard.store.tables import collection_models, examples, files, model_versions, models, predictions, versions
 
 _OF_MODEL = select(versions).join(model_versions, model_versions.c.version == versions.c.id)
 
@@ -21,7 +25,9 @@ def create_model(connection: Connection, model: Model) -> Model:
     if get_model(connection, model.owner, model.name) is not None:
         raise Conflict("A model with that name and owner already exists.")
     values = {**from_model(model), "run_count": 0}
-    return to_model(connection.execute(insert(models).returning(*models.columns), values).mappings().one())
+    made = to_model(connection.execute(insert(models).returning(*models.columns), values).mappings().one())
+    index_model(connection, made.id)
+    return made
 
 
 def get_model(connection: Connection, owner: str, name: str) -> Model | None:
@@ -33,13 +39,23 @@ def get_model(connection: Connection, owner: str, name: str) -> Model | None:
 def update_model(connection: Connection, model: Model) -> None:
     """Store what can change."""
     connection.execute(update(models).where(models.c.id == model.id).values(**from_model(model)))
+    index_model(connection, model.id)
 
 
-def list_models(connection: Connection, page: PageRequest) -> Page[Model]:
-    """Public models that have a version, the newest version first."""
+def list_models(connection: Connection, order: ModelOrder, page: PageRequest) -> Page[Model]:
+    """Public models that have a version."""
     wanted = select(models).where(models.c.visibility == Visibility.public.value, models.c.latest_number.is_not(None))
-    rows, neighbours = prediction_statements.cut(connection, wanted, models.c.latest_number, page)
+    key = models.c.id if order is ModelOrder.model_created_at else models.c.latest_number
+    rows, neighbours = cut(connection, wanted, (key,), page)
     return Page([to_model(row) for row in rows], *neighbours)
+
+
+def delete_model(connection: Connection, model: ModelId) -> None:
+    """Remove a model without versions."""
+    connection.execute(delete(examples).where(examples.c.model == model))
+    connection.execute(delete(collection_models).where(collection_models.c.model == model))
+    connection.execute(delete(models).where(models.c.id == model))
+    index_model(connection, model)
 
 
 def add_version(connection: Connection, model: ModelId, version: Version) -> bool:
@@ -52,9 +68,60 @@ def add_version(connection: Connection, model: ModelId, version: Version) -> boo
     if number is None:
         values = {"model": model, "version": version.id}
         number = connection.execute(insert(model_versions).returning(model_versions.c.number), values).scalar_one()
-    latest = {"latest_version": version.id, "latest_number": number}
-    connection.execute(update(models).where(models.c.id == model).values(**latest))
+    _set_latest(connection, model, version.id, number)
     return is_new
+
+
+def _set_latest(connection: Connection, model: ModelId, version: VersionId | None, number: int | None) -> None:
+    latest = {"latest_version": version, "latest_number": number}
+    connection.execute(update(models).where(models.c.id == model).values(**latest))
+    index_model(connection, model)
+
+
+def promote(connection: Connection, model: ModelId, version: VersionId) -> None:
+    """Make one of the model's versions the latest."""
+    mine = (model_versions.c.model == model) & (model_versions.c.version == version)
+    number = connection.execute(select(model_versions.c.number).where(mine)).scalar_one()
+    _set_latest(connection, model, version, number)
+
+
+def remove_version(connection: Connection, model: Model, version: VersionId, at: datetime) -> bool:
+    """Take a version from a model, with the predictions that ran it; whether no model has it any more.
+
+    The bytes of their files go once the files have expired, at `at`.
+    """
+    mine = (model_versions.c.model == model.id) & (model_versions.c.version == version)
+    connection.execute(delete(model_versions).where(mine))
+    ran = (predictions.c.version == version) & (predictions.c.model == model.full_name)
+    gone = select(predictions.c.id).where(ran)
+    connection.execute(update(files).where(files.c.prediction.in_(gone)).values(expires_at=at))
+    connection.execute(delete(examples).where(examples.c.prediction.in_(gone)))
+    shown = select(models.c.default_example).where(models.c.id == model.id)
+    if connection.execute(select(predictions.c.id).where(ran, predictions.c.id.in_(shown))).first() is not None:
+        connection.execute(update(models).where(models.c.id == model.id).values(default_example=None))
+    connection.execute(delete(predictions).where(ran))
+    if model.latest_version == version:
+        newest = select(model_versions).where(model_versions.c.model == model.id)
+        row = connection.execute(newest.order_by(model_versions.c.number.desc()).limit(1)).one_or_none()
+        _set_latest(connection, model.id, row.version if row else None, row.number if row else None)
+    if connection.execute(select(model_versions.c.number).where(model_versions.c.version == version)).first():
+        return False
+    connection.execute(delete(versions).where(versions.c.id == version))
+    return True
+
+
+def version_users(connection: Connection, model: Model, version: VersionId) -> VersionUsers:
+    """What stands against removing a version from a model."""
+    ran = (predictions.c.version == version) & (predictions.c.model == model.full_name)
+    others = select(predictions.c.id).where(ran, predictions.c.account != model.account)
+    trainings = select(predictions.c.id).where(ran, predictions.c.kind == PredictionKind.training.value)
+    unfinished = select(predictions.c.id).where(ran, predictions.c.completed_at.is_(None))
+    return VersionUsers(
+        other_accounts=connection.execute(others.limit(1)).first() is not None,
+        trainings=connection.execute(trainings.limit(1)).first() is not None,
+        unfinished=connection.execute(unfinished.limit(1)).first() is not None,
+        deployments=is_deployed(connection, version),
+    )
 
 
 def get_version(connection: Connection, version: VersionId) -> Version | None:
@@ -73,7 +140,7 @@ def get_model_version(connection: Connection, model: ModelId, version: VersionId
 def list_versions(connection: Connection, model: ModelId, page: PageRequest) -> Page[Version]:
     """Newest first."""
     wanted = _OF_MODEL.where(model_versions.c.model == model)
-    rows, neighbours = prediction_statements.cut(connection, wanted, model_versions.c.number, page)
+    rows, neighbours = cut(connection, wanted, (model_versions.c.number,), page)
     return Page([to_version(row) for row in rows], *neighbours)
 
 

@@ -6,25 +6,31 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
     RowMapping,
-    Select,
     bindparam,
     delete,
     func,
     insert,
+    literal_column,
     select,
+    type_coerce,
     update,
 )
 
-from cogyard.domain.events import CancelRequested
-from cogyard.domain.prediction import Prediction, apply
+from cogyard.domain.errors import Conflict
+from cogyard.domain.events import CancelRequested, DeadlinePassed
+from cogyard.domain.prediction import Prediction, apply, forget_data
 from cogyard.domain.schedule import Demand
-from cogyard.domain.values import InstanceId, PredictionId, VersionId
-from cogyard.ports import Page, PageRequest, PredictionFilter
+from cogyard.domain.values import AccountId, InstanceId, PredictionId, QueueId
+from cogyard.domain.webhook import durable_events
+from cogyard.ports import Once, Page, PageRequest, PredictionFilter
+from cogyard.store import deliveries
+from cogyard.store.paging import cut
 from cogyard.store.rows import Values, from_prediction, to_prediction
-from cogyard.store.tables import chunks, models, predictions
+from cogyard.store.tables import chunks, creations, deployments, examples, files, models, predictions
 
 _C = predictions.c
 _INSERT = insert(predictions).returning(_C.sequence)
@@ -35,8 +41,12 @@ _CHUNKS = (
     .where(chunks.c.prediction == bindparam("sequence_is"))
     .order_by(chunks.c.position)
 )
-_IS_WAITING = (_C.status == "starting") & _C.claimed_by.is_(None)
-_OLDEST = select(func.min(_C.sequence)).where(_C.version == bindparam("version_is"), _IS_WAITING).scalar_subquery()
+_BY_TIME = (type_coerce(_C.created_at, BigInteger), _C.sequence)
+# constants in the text, not parameters: SQLite takes an index of some rows only where it sees that they are meant
+_IS_WAITING = (_C.status == literal_column("'starting'")) & _C.claimed_by.is_(None)
+_IS_FROM_WEB = _C.source == literal_column("'web'")
+_HAS_DATA = (_C.data_removed == literal_column("0")) & _C.completed_at.is_not(None)
+_OLDEST = select(func.min(_C.sequence)).where(_C.queue == bindparam("queue_is"), _IS_WAITING).scalar_subquery()
 _CLAIM = (
     update(predictions)
     .where(_C.sequence == _OLDEST)
@@ -44,19 +54,50 @@ _CLAIM = (
     .returning(*predictions.columns)
 )
 _DEMAND = (
-    select(_C.version, func.count().label("queued"), func.min(_C.created_at).label("since"))
+    select(_C.queue, func.count().label("queued"), func.min(_C.created_at).label("since"))
     .where(_IS_WAITING)
-    .group_by(_C.version)
+    .group_by(_C.queue)
 )
 _FORGET_CHUNKS = delete(chunks).where(chunks.c.prediction == bindparam("sequence_is"))
 _INSERT_CHUNK = insert(chunks)
 
 
-def create(connection: Connection, prediction: Prediction) -> int:
-    """Store a new prediction and count a run of its model; returns its sequence."""
+def create(connection: Connection, prediction: Prediction, once: Once | None) -> Prediction:
+    """Store a new prediction, or find the one that the same request made before. Raises `Conflict`."""
+    made = None if once is None else _made_before(connection, prediction.account, once)
+    if made is not None:
+        return made
     sequence: int = connection.execute(_INSERT, from_prediction(prediction)).scalar_one()
     connection.execute(_COUNT_RUN, {"model_key": prediction.model.lower()})
-    return sequence
+    if prediction.deployment is not None:
+        used = update(deployments).where(deployments.c.key == prediction.deployment.lower())
+        connection.execute(used.values(used_at=prediction.created_at))
+    if once is not None:
+        _note_creation(connection, prediction, once)
+    return replace(prediction, sequence=sequence)
+
+
+def _made_before(connection: Connection, account: AccountId, once: Once) -> Prediction | None:
+    mine = (creations.c.account == account) & (creations.c.key == once.key)
+    row = connection.execute(select(creations).where(mine, creations.c.created_at >= once.since)).one_or_none()
+    if row is None:
+        return None
+    if row.fingerprint != once.fingerprint:
+        raise Conflict("This Idempotency-Key was used for another request; make a new one for each request.")
+    return get(connection, row.prediction) if once.is_repeat else None
+
+
+def _note_creation(connection: Connection, prediction: Prediction, once: Once) -> None:
+    mine = (creations.c.account == prediction.account) & (creations.c.key == once.key)
+    connection.execute(delete(creations).where(mine))
+    values: Values = {
+        "account": prediction.account,
+        "key": once.key,
+        "fingerprint": once.fingerprint,
+        "prediction": prediction.id,
+        "created_at": prediction.created_at,
+    }
+    connection.execute(insert(creations), values)
 
 
 def get(connection: Connection, prediction: PredictionId) -> Prediction | None:
@@ -68,60 +109,45 @@ def get(connection: Connection, prediction: PredictionId) -> Prediction | None:
 def page(connection: Connection, wanted: PredictionFilter, request: PageRequest) -> Page[Prediction]:
     """Newest first."""
     conditions: list[ColumnElement[bool]] = [_C.account == wanted.account]
+    if wanted.kind is not None:
+        conditions.append(_C.kind == wanted.kind.value)
     if wanted.created_after is not None:
         conditions.append(_C.created_at >= wanted.created_after)
     if wanted.created_before is not None:
         conditions.append(_C.created_at < wanted.created_before)
     if wanted.source is not None:
-        conditions.append(_C.source == wanted.source)
-    rows, neighbours = cut(connection, select(predictions).where(*conditions), _C.sequence, request)
+        conditions.append(_IS_FROM_WEB if wanted.source == "web" else _C.source == wanted.source)
+    if wanted.deployment is not None:
+        conditions.append(_C.deployment == wanted.deployment)
+    if wanted.is_unfinished:
+        conditions.append(_C.completed_at.is_(None))
+    rows, neighbours = cut(connection, select(predictions).where(*conditions), _BY_TIME, request)
     return Page([_whole(connection, row) for row in rows], *neighbours)
 
 
-def cut(
-    connection: Connection, statement: Select[Any], key: ColumnElement[int], request: PageRequest
-) -> tuple[list[RowMapping], tuple[int | None, int | None]]:
-    """The rows of one page of `statement` ordered by `key` downwards, and the keys of the next and previous page."""
-    if request.cursor is not None:
-        statement = statement.where(key > request.cursor if request.reverse else key < request.cursor)
-    ordered = statement.order_by(key.asc() if request.reverse else key.desc()).limit(request.limit + 1)
-    rows = list(connection.execute(ordered.add_columns(key.label("page_key"))).mappings())
-    more = len(rows) > request.limit
-    rows = rows[: request.limit]
-    if request.reverse:
-        rows.reverse()
-    has_next = more if not request.reverse else request.cursor is not None
-    has_previous = more if request.reverse else request.cursor is not None
-    keys = [row["page_key"] for row in rows]
-    plain = [_without_key(row) for row in rows]
-    return plain, (keys[-1] if keys and has_next else None, keys[0] if keys and has_previous else None)
-
-
-def _without_key(row: RowMapping) -> Any:  # noqa: ANN401 - a mapping, as the row conversions want it
-    return {name: row[name] for name in row if name != "page_key"}
-
-
-def request_cancel(connection: Connection, prediction: PredictionId, at: datetime) -> Prediction | None:
-    """Apply `CancelRequested` and store what comes of it."""
+def wish_end(
+    connection: Connection, prediction: PredictionId, wish: CancelRequested | DeadlinePassed
+) -> Prediction | None:
+    """Apply a wish that it end, and store what comes of it."""
     before = get(connection, prediction)
     if before is None:
         return None
-    after = apply(before, CancelRequested(at=at))
+    after = apply(before, wish)
     if after is not before:
         record(connection, before, after)
     return after
 
 
 def demand(connection: Connection) -> Sequence[Demand]:
-    """What waits, by version."""
-    return [Demand(version=row.version, queued=row.queued, since=row.since) for row in connection.execute(_DEMAND)]
+    """What waits, by queue."""
+    return [Demand(queue=row.queue, queued=row.queued, since=row.since) for row in connection.execute(_DEMAND)]
 
 
 def claim(
-    connection: Connection, version: VersionId, instance: InstanceId, lease: timedelta, at: datetime
+    connection: Connection, queue: QueueId, instance: InstanceId, lease: timedelta, at: datetime
 ) -> Prediction | None:
     """Claim the oldest that waits. The subquery and the update are one statement in the one writer: no race."""
-    values = {"version_is": version, "instance": instance, "until": at + lease}
+    values = {"queue_is": queue, "instance": instance, "until": at + lease}
     row = connection.execute(_CLAIM, values).mappings().one_or_none()
     return None if row is None else to_prediction(row)
 
@@ -140,6 +166,8 @@ def record(connection: Connection, before: Prediction, after: Prediction) -> boo
     )
     if connection.execute(step.values(**changed)).rowcount != 1:
         return False
+    if after.webhook is not None:
+        deliveries.owe(connection, after, durable_events(before, after), after.completed_at or after.started_at)
     if is_whole:
         connection.execute(_FORGET_CHUNKS, {"sequence_is": before.sequence})
     else:
@@ -189,9 +217,9 @@ def claimed(connection: Connection, instance: InstanceId | None, expired_at: dat
     return [_whole(connection, row) for row in list(rows)]
 
 
-def waiting(connection: Connection, version: VersionId) -> Sequence[Prediction]:
-    """What waits for an instance of the version, oldest first."""
-    found = select(predictions).where(_C.version == version, _IS_WAITING).order_by(_C.sequence)
+def waiting(connection: Connection, queue: QueueId) -> Sequence[Prediction]:
+    """What waits for an instance of the queue, oldest first."""
+    found = select(predictions).where(_C.queue == queue, _IS_WAITING).order_by(_C.sequence)
     return [to_prediction(row) for row in connection.execute(found).mappings()]
 
 
@@ -212,3 +240,60 @@ def _whole(connection: Connection, row: RowMapping) -> Prediction:
     if len(logs) == 1 and not output:
         return prediction
     return replace(prediction, output=output or prediction.output, output_files=files, logs="".join(logs))
+
+
+# --- what services look for ---------------------------------------------------------------------------------------
+
+
+def overdue(connection: Connection, at: datetime) -> Sequence[PredictionId]:
+    """Unfinished predictions whose deadline had come."""
+    due = select(_C.id).where(_C.deadline.is_not(None), _C.completed_at.is_(None), _C.deadline <= at)
+    return list(connection.execute(due.where(_C.cancel_requested_at.is_(None))).scalars())
+
+
+def next_deadline(connection: Connection) -> datetime | None:
+    """The earliest deadline of an unfinished prediction."""
+    pending = (_C.deadline.is_not(None), _C.completed_at.is_(None), _C.cancel_requested_at.is_(None))
+    found: datetime | None = connection.execute(select(func.min(_C.deadline)).where(*pending)).scalar_one()
+    return found
+
+
+def told(connection: Connection) -> Sequence[Prediction]:
+    """Unfinished predictions with a webhook."""
+    wanted = select(predictions).where(_C.webhook.is_not(None), _C.completed_at.is_(None)).order_by(_C.sequence)
+    return [to_prediction(row) for row in connection.execute(wanted).mappings()]
+
+
+def forget(connection: Connection, before: datetime, limit: int) -> Sequence[PredictionId]:
+    """Remove the data of predictions that ended before a time and are nobody's example; their files expire now."""
+    kept = select(examples.c.prediction)
+    due = (
+        select(predictions)
+        .where(
+            _HAS_DATA,
+            _C.completed_at < before,
+            _C.kind == literal_column("'prediction'"),
+            _C.source == "api",
+            _C.id.not_in(kept),
+        )
+        .order_by(_C.completed_at)
+        .limit(limit)
+    )
+    forgotten = [forget_data(to_prediction(row)) for row in connection.execute(due).mappings()]
+    for prediction in forgotten:
+        emptied: Values = {
+            "input": prediction.input,
+            "output": prediction.output,
+            "output_files": None,
+            "logs": prediction.logs,
+            "data_removed": True,
+        }
+        connection.execute(update(predictions).where(_C.sequence == prediction.sequence).values(**emptied))
+        expired = update(files).where(files.c.prediction == prediction.id).values(expires_at=before)
+        connection.execute(expired)
+    return [prediction.id for prediction in forgotten]
+
+
+def forget_creations(connection: Connection, before: datetime) -> None:
+    """Forget which requests made predictions before a time."""
+    connection.execute(delete(creations).where(creations.c.created_at < before))

@@ -9,7 +9,7 @@ from cogyard.domain.file import File, FileKind
 from cogyard.domain.instance import Instance, InstanceState
 from cogyard.domain.values import AccountId, FileId
 from cogyard.ports import Page, PageRequest
-from cogyard.store.predictions import cut
+from cogyard.store.paging import cut
 from cogyard.store.rows import from_file, from_instance, to_file, to_instance
 from cogyard.store.tables import files, instances
 
@@ -45,7 +45,7 @@ def get_file(connection: Connection, file: FileId) -> File | None:
 def list_files(connection: Connection, account: AccountId, page: PageRequest) -> Page[File]:
     """The account's uploads, newest first."""
     wanted = select(files).where(files.c.account == account, files.c.kind == FileKind.upload.value)
-    rows, neighbours = cut(connection, wanted, files.c.number, page)
+    rows, neighbours = cut(connection, wanted, (files.c.number,), page)
     return Page([to_file(row) for row in rows], *neighbours)
 
 

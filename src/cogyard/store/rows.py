@@ -5,10 +5,12 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from cogyard.domain.catalog import Account, AccountKind, BuildConfig, Model, Token, Version, Visibility
+from cogyard.domain.catalog import Account, AccountKind, BuildConfig, Model, Price, Token, Version, Visibility
+from cogyard.domain.deployment import Deployment, Release
 from cogyard.domain.file import Content, File, FileKind
 from cogyard.domain.instance import Instance, InstanceState
-from cogyard.domain.prediction import Prediction, Status
+from cogyard.domain.prediction import Prediction, PredictionKind, Status, StreamKind
+from cogyard.domain.webhook import Delivery, DeliveryState, WebhookEvent
 
 Values = dict[str, Any]
 """Column values by column name."""
@@ -28,8 +30,13 @@ def to_token(row: RowMapping) -> Token:
 
 def to_model(row: RowMapping) -> Model:
     """A model."""
-    fields = {name: row[name] for name in row if name not in ("key", "latest_number", "visibility")}
-    return Model(visibility=Visibility(row["visibility"]), **fields)
+    names = [name for name in Model.__dataclass_fields__ if name not in ("visibility", "tags", "price")]
+    return Model(
+        visibility=Visibility(row["visibility"]),
+        tags=tuple(row["tags"] or ()),
+        price=None if row["price"] is None else Price(**row["price"]),
+        **{name: row[name] for name in names},
+    )
 
 
 def from_model(model: Model) -> Values:
@@ -37,7 +44,8 @@ def from_model(model: Model) -> Values:
     fields = asdict(model)
     for name in ("id", "run_count", "latest_version"):
         del fields[name]
-    return {**fields, "visibility": model.visibility.value, "key": model.full_name.lower()}
+    more = {"visibility": model.visibility.value, "key": model.full_name.lower(), "tags": list(model.tags)}
+    return {**fields, **more}
 
 
 def to_version(row: RowMapping) -> Version:
@@ -59,9 +67,12 @@ def from_version(version: Version) -> Values:
 def to_prediction(row: RowMapping) -> Prediction:
     """A prediction as its row has it, without its chunks."""
     fields = {name: row[name] for name in row if name not in ("lease_until", "output_files", "webhook_events_filter")}
-    events = row["webhook_events_filter"]
+    events, stream = row["webhook_events_filter"], row["stream_kind"]
+    fields["status"] = Status(row["status"])
+    fields["kind"] = PredictionKind(row["kind"])
+    fields["stream_kind"] = None if stream is None else StreamKind(stream)
     return Prediction(
-        **{**fields, "status": Status(row["status"])},
+        **fields,
         output_files=row["output_files"] or {},
         webhook_events_filter=None if events is None else tuple(events),
     )
@@ -73,6 +84,8 @@ def from_prediction(prediction: Prediction) -> Values:
     fields = {name: getattr(prediction, name) for name in names}
     events = prediction.webhook_events_filter
     fields["status"] = prediction.status.value
+    fields["kind"] = prediction.kind.value
+    fields["stream_kind"] = None if prediction.stream_kind is None else prediction.stream_kind.value
     fields["output_files"] = dict(prediction.output_files) or None
     fields["webhook_events_filter"] = None if events is None else list(events)
     return fields
@@ -81,6 +94,39 @@ def from_prediction(prediction: Prediction) -> Values:
 def to_instance(row: RowMapping) -> Instance:
     """An instance."""
     return Instance(**{**row, "state": InstanceState(row["state"])})
+
+
+def to_deployment(row: RowMapping, created_by: Account) -> Deployment:
+    """A deployment, of its row joined with that of its current release."""
+    names = ("account", "owner", "name", "used_at")
+    return Deployment(
+        id=row["deployment_id"],
+        created_at=row["deployment_created_at"],
+        current=to_release(row, created_by),
+        **{name: row[name] for name in names},
+    )
+
+
+def to_release(row: RowMapping, created_by: Account) -> Release:
+    """A release."""
+    names = ("number", "model", "version", "hardware", "min_instances", "max_instances", "created_at")
+    return Release(created_by=created_by, **{name: row[name] for name in names})
+
+
+def from_release(release: Release) -> Values:
+    """A release's columns, but `deployment`."""
+    return {**asdict(release), "created_by": release.created_by.id}
+
+
+def to_delivery(row: RowMapping) -> Delivery:
+    """A delivery."""
+    fields = {name: row[name] for name in Delivery.__dataclass_fields__}
+    return Delivery(**{**fields, "event": WebhookEvent(row["event"]), "state": DeliveryState(row["state"])})
+
+
+def from_delivery(delivery: Delivery) -> Values:
+    """A delivery's columns, but `number`."""
+    return {**asdict(delivery), "event": delivery.event.value, "state": delivery.state.value}
 
 
 def from_instance(instance: Instance) -> Values:

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     Float,
     ForeignKey,
     Index,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -113,8 +115,12 @@ models = Table(
     Column("github_url", Text),
     Column("paper_url", Text),
     Column("license_url", Text),
+    Column("weights_url", Text),
     Column("cover_image_url", Text),
     Column("readme", Text),
+    Column("tags", Json),
+    Column("is_official", Boolean, nullable=False, server_default=false()),
+    Column("price", Json),
     Column("run_count", BigInteger, nullable=False),
     Column("default_example", String(26)),
     Column("latest_version", String(64)),
@@ -163,11 +169,18 @@ predictions = Table(
     Column("account", Number, ForeignKey("accounts.id"), nullable=False),
     Column("model", Text, nullable=False),
     Column("version", String(64), nullable=False),
+    Column("queue", String(100), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("deployment", Text),
+    Column("destination", Text),
+    Column("is_version_hidden", Boolean, nullable=False),
     Column("input", Json, nullable=False),
     Column("created_at", Time, nullable=False),
+    Column("deadline", Time),
     Column("status", String(16), nullable=False),
     Column("source", String(16), nullable=False),
     Column("is_stream", Boolean, nullable=False),
+    Column("stream_kind", String(8)),
     Column("output", Json),
     Column("output_files", Json),
     Column("error", Text),
@@ -182,26 +195,33 @@ predictions = Table(
     Column("lease_until", Time),
     Column("webhook", Text),
     Column("webhook_events_filter", Json),
+    Column("base_url", Text),
     Column("data_removed", Boolean, nullable=False),
     CheckConstraint(f"(completed_at is not null) = ({_ENDED})", name="ended_has_time"),
     CheckConstraint(f"not ({_ENDED}) or claimed_by is null", name="ended_is_unclaimed"),
     CheckConstraint("status <> 'failed' or error is not null", name="failed_says_why"),
     sqlite_autoincrement=True,
 )
-Index("ix_predictions_account", predictions.c.account, predictions.c.sequence)
-Index(
-    "ix_predictions_waiting",
-    predictions.c.version,
-    predictions.c.sequence,
-    sqlite_where=(predictions.c.status == "starting") & predictions.c.claimed_by.is_(None),
-    postgresql_where=(predictions.c.status == "starting") & predictions.c.claimed_by.is_(None),
+_C = predictions.c
+Index("ix_predictions_listed", _C.account, _C.kind, _C.created_at, _C.sequence)
+
+
+def _partial(name: str, *columns: Column[Any], where: ColumnElement[bool]) -> None:
+    """An index of the few rows that a service looks for again and again."""
+    Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
+_partial("ix_predictions_web", _C.account, _C.created_at, _C.sequence, where=_C.source == "web")
+_partial("ix_predictions_waiting", _C.queue, _C.sequence, where=(_C.status == "starting") & _C.claimed_by.is_(None))
+_partial("ix_predictions_claimed", _C.claimed_by, where=_C.claimed_by.is_not(None))
+_partial("ix_predictions_due", _C.deadline, where=_C.deadline.is_not(None) & _C.completed_at.is_(None))
+_partial(
+    "ix_predictions_kept",
+    _C.completed_at,
+    where=(_C.data_removed == false()) & _C.completed_at.is_not(None) & (_C.kind == "prediction"),
 )
-Index(
-    "ix_predictions_claimed",
-    predictions.c.claimed_by,
-    sqlite_where=predictions.c.claimed_by.is_not(None),
-    postgresql_where=predictions.c.claimed_by.is_not(None),
-)
+_partial("ix_predictions_told", _C.sequence, where=_C.webhook.is_not(None) & _C.completed_at.is_(None))
+_partial("ix_predictions_deployment", _C.deployment, where=_C.deployment.is_not(None) & _C.completed_at.is_(None))
 
 chunks = Table(
     "chunks",
@@ -218,7 +238,7 @@ instances = Table(
     "instances",
     metadata,
     Column("id", String(26), primary_key=True),
-    Column("version", String(64), nullable=False),
+    Column("queue", String(100), nullable=False),
     Column("state", String(16), nullable=False, index=True),
     Column("created_at", Time, nullable=False),
     Column("slots", Integer, nullable=False),
@@ -255,4 +275,93 @@ secrets = Table(
     metadata,
     Column("name", String(64), primary_key=True),
     Column("value", Text, nullable=False),
+)
+
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("id", Number, primary_key=True, autoincrement=True),
+    Column("key", String(130), nullable=False, unique=True),
+    Column("account", Number, ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("owner", String(64), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("current_release", Integer, nullable=False),
+    Column("used_at", Time),
+    sqlite_autoincrement=True,
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("deployment", Number, ForeignKey("deployments.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("model", Text, nullable=False),
+    Column("version", String(64), nullable=False, index=True),
+    Column("hardware", String(64), nullable=False),
+    Column("min_instances", Integer, nullable=False),
+    Column("max_instances", Integer, nullable=False),
+    Column("created_at", Time, nullable=False),
+    Column("created_by", Number, ForeignKey("accounts.id"), nullable=False),
+    CheckConstraint("min_instances >= 0 and max_instances >= min_instances", name="limits_in_order"),
+)
+
+collections = Table(
+    "collections",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("slug", String(64), nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("full_description", Text),
+)
+
+collection_models = Table(
+    "collection_models",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("collection", Number, ForeignKey("collections.number", ondelete="CASCADE"), nullable=False),
+    Column("model", Number, ForeignKey("models.id", ondelete="CASCADE"), nullable=False),
+    UniqueConstraint("collection", "model"),
+)
+
+#: creates that must not happen twice: what was asked, by whom, and the prediction that came of it
+creations = Table(
+    "creations",
+    metadata,
+    Column("account", Number, ForeignKey("accounts.id"), primary_key=True),
+    Column("key", String(280), primary_key=True),
+    #: SHA-256 of the request, in hex
+    Column("fingerprint", String(64), nullable=False),
+    Column("prediction", String(26), nullable=False),
+    Column("created_at", Time, nullable=False, index=True),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("id", String(32), nullable=False, unique=True),
+    Column("prediction", String(26), nullable=False, index=True),
+    Column("account", Number, ForeignKey("accounts.id"), nullable=False),
+    Column("event", String(16), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("created_at", Time, nullable=False, index=True),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at", Time),
+    Column("last_attempt_at", Time),
+    Column("status_code", Integer),
+    Column("error", Text),
+    Column("body", Text),
+)
+Index("ix_deliveries_account", deliveries.c.account, deliveries.c.number)
+_partial("ix_deliveries_next", deliveries.c.next_attempt_at, where=deliveries.c.next_attempt_at.is_not(None))
+Index(
+    "uq_deliveries_owed",
+    deliveries.c.prediction,
+    deliveries.c.event,
+    unique=True,
+    sqlite_where=deliveries.c.event.in_(["start", "completed"]),
+    postgresql_where=deliveries.c.event.in_(["start", "completed"]),
 )

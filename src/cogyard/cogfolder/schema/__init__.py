@@ -6,7 +6,7 @@ the same facts (`facts`), which `document` turns into the document.
 """
 
 from cogyard.cogfolder.schema.child import derive_schema_by_import
-from cogyard.cogfolder.schema.document import check_schema, for_serving
+from cogyard.cogfolder.schema.document import check_schema, for_serving, for_training
 from cogyard.cogfolder.schema.errors import NeedsImport, SchemaError
 from cogyard.cogfolder.schema.static import PredictorFacts, derive_schema, predictor_facts
 
@@ -18,5 +18,6 @@ __all__ = [
     "derive_schema",
     "derive_schema_by_import",
     "for_serving",
+    "for_training",
     "predictor_facts",
 ]

@@ -56,6 +56,17 @@ def for_serving(schema: JsonObject) -> JsonObject:
     return served
 
 
+def for_training(schema: JsonObject) -> JsonObject:
+    """A copy for a Cog server that trains: it checks what it is sent against `Input`, whatever it runs."""
+    trained = copy.deepcopy(schema)
+    components = trained.get("components")
+    schemas = components.get("schemas") if isinstance(components, dict) else None
+    if isinstance(schemas, dict):
+        for name in ("Input", "Output"):
+            schemas[name] = schemas.get(f"Training{name}", schemas.get(name))
+    return trained
+
+
 def check_schema(schema: Json) -> JsonObject:
     """A hand-written document that can serve. Raises `SchemaError` for one that cannot."""
     file = "openapi.json"

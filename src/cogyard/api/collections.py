@@ -1,0 +1,105 @@
+"""Collections (`api-contract.md` §3.3), and their curation by admins (an extension)."""
+
+import re
+from dataclasses import dataclass, replace
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cogyard.api.request import read_json
+from cogyard.api.route import resource
+from cogyard.api.shown import show_models
+from cogyard.api.wire import answer
+from cogyard.api.yard import Yard
+from cogyard.domain.catalog import Account, Collection
+from cogyard.domain.errors import InvalidResource
+from cogyard.domain.values import JsonObject
+from cogyard.ports import Page
+from cogyard.validation import check_object
+
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+_WORDS: JsonObject = {
+    "name": {"type": "string", "minLength": 1, "maxLength": 200},
+    "description": {"type": "string", "maxLength": 2000},
+    "full_description": {"type": ["string", "null"], "maxLength": 100_000},
+}
+_CREATE: JsonObject = {
+    "type": "object",
+    "properties": {"slug": {"type": "string"}, **_WORDS},
+    "required": ["slug", "name"],
+}
+_CHANGE: JsonObject = {"type": "object", "properties": _WORDS}
+
+
+def routes(yard: Yard) -> list[Route]:
+    """The routes of this resource."""
+    handlers = _Collections(yard)
+    guarded = yard.authenticated
+    return [
+        resource("/collections", GET=guarded(handlers.list), POST=guarded(handlers.create)),
+        resource(
+            "/collections/{slug}",
+            GET=guarded(handlers.get),
+            PATCH=guarded(handlers.update),
+            DELETE=guarded(handlers.delete),
+        ),
+        resource(
+            "/collections/{slug}/models/{owner}/{name}",
+            PUT=guarded(handlers.put_model),
+            DELETE=guarded(handlers.take_model),
+        ),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Collections:
+    yard: Yard
+
+    async def list(self, request: Request, _caller: Account) -> Response:
+        found = await self.yard.collections.list()
+        wire = self.yard.wire(request)
+        return self.yard.page(request, Page(found), [dict(wire.collection(one)) for one in found])
+
+    async def get(self, request: Request, _caller: Account) -> Response:
+        return await self._whole(request, await self.yard.collections.get(request.path_params["slug"]))
+
+    async def create(self, request: Request, caller: Account) -> Response:
+        body = check_object(await read_json(request, self.yard.max_body_bytes), _CREATE)
+        slug = str(body["slug"])
+        if not _SLUG.fullmatch(slug):
+            raise InvalidResource("slug", "use lower-case letters, digits and '-', at most 64")
+        new = Collection(slug=slug, name=str(body["name"]), description="")
+        created = await self.yard.collections.create(caller, _changed(new, body))
+        return await self._whole(request, created, 201)
+
+    async def update(self, request: Request, caller: Account) -> Response:
+        current = await self.yard.collections.get(request.path_params["slug"])
+        body = check_object(await read_json(request, self.yard.max_body_bytes), _CHANGE)
+        return await self._whole(request, await self.yard.collections.update(caller, _changed(current, body)))
+
+    async def delete(self, request: Request, caller: Account) -> Response:
+        await self.yard.collections.delete(caller, request.path_params["slug"])
+        return Response(status_code=204)
+
+    async def put_model(self, request: Request, caller: Account) -> Response:
+        slug, owner, name = (request.path_params[key] for key in ("slug", "owner", "name"))
+        await self.yard.collections.put_model(caller, slug, owner, name)
+        return await self._whole(request, await self.yard.collections.get(slug))
+
+    async def take_model(self, request: Request, caller: Account) -> Response:
+        slug, owner, name = (request.path_params[key] for key in ("slug", "owner", "name"))
+        await self.yard.collections.take_model(caller, slug, owner, name)
+        return Response(status_code=204)
+
+    async def _whole(self, request: Request, collection: Collection, status: int = 200) -> Response:
+        models = await self.yard.collections.models(collection.slug)
+        shown: dict[str, object] = dict(self.yard.wire(request).collection(collection))
+        shown["full_description"] = collection.full_description
+        shown["models"] = await show_models(self.yard, request, models)
+        return answer(shown, status)
+
+
+def _changed(collection: Collection, body: JsonObject) -> Collection:
+    words = {name: body[name] for name in ("name", "description", "full_description") if name in body}
+    return replace(collection, **words)  # type: ignore[arg-type]

@@ -1,0 +1,129 @@
+"""Deployments (`api-contract.md` §6), their releases and rollback (extensions)."""
+
+import re
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cogyard.api.request import parse_page, read_json
+from cogyard.api.route import resource
+from cogyard.api.wire import answer
+from cogyard.api.yard import Yard
+from cogyard.deployments import PAGE_SIZE, ReleaseChange
+from cogyard.domain.catalog import Account
+from cogyard.domain.errors import InvalidResource, NotFound
+from cogyard.domain.values import JsonObject
+from cogyard.validation import check_object
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.IGNORECASE)
+_COUNT: JsonObject = {"type": "integer"}
+_TEXT: JsonObject = {"type": "string"}
+_CHANGEABLE: JsonObject = {
+    "version": _TEXT,
+    "hardware": _TEXT,
+    "min_instances": _COUNT,
+    "max_instances": _COUNT,
+}
+_CREATE: JsonObject = {
+    "type": "object",
+    "properties": {"name": _TEXT, "model": _TEXT, **_CHANGEABLE},
+    "required": ["name", "model", "version", "hardware", "min_instances", "max_instances"],
+}
+_CHANGE: JsonObject = {"type": "object", "properties": _CHANGEABLE}
+_ROLLBACK: JsonObject = {
+    "type": "object",
+    "properties": {"number": {"type": "integer", "minimum": 1, "maximum": 10**9}},
+    "required": ["number"],
+}
+
+
+def routes(yard: Yard) -> list[Route]:
+    """The routes of this resource."""
+    handlers = _Deployments(yard)
+    guarded = yard.authenticated
+    deployment = "/deployments/{owner}/{name}"
+    return [
+        resource("/deployments", GET=guarded(handlers.list), POST=guarded(handlers.create)),
+        resource(
+            deployment,
+            GET=guarded(handlers.get),
+            PATCH=guarded(handlers.update),
+            DELETE=guarded(handlers.delete),
+        ),
+        resource(f"{deployment}/releases", GET=guarded(handlers.releases)),
+        resource(f"{deployment}/rollback", POST=guarded(handlers.roll_back)),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Deployments:
+    yard: Yard
+
+    async def list(self, request: Request, caller: Account) -> Response:
+        page = await self.yard.deployments.list(caller, parse_page(request, PAGE_SIZE))
+        wire = self.yard.wire(request)
+        return self.yard.page(request, page, [wire.deployment(row) for row in page.items])
+
+    async def create(self, request: Request, caller: Account) -> Response:
+        body = check_object(await read_json(request, self.yard.max_body_bytes), _CREATE)
+        name = str(body["name"])
+        if not _NAME.fullmatch(name):
+            raise InvalidResource("name", "use letters, digits, '.', '_' and '-', at most 64")
+        created = await self.yard.deployments.create(caller, name, _change(body))
+        return answer(self.yard.wire(request).deployment(created))
+
+    async def get(self, request: Request, caller: Account) -> Response:
+        return answer(self.yard.wire(request).deployment(await self.yard.deployments.get(caller, *_named(request))))
+
+    async def update(self, request: Request, caller: Account) -> Response:
+        owner, name = _named(request)
+        await self.yard.deployments.get(caller, owner, name)
+        body = check_object(await read_json(request, self.yard.max_body_bytes), _CHANGE)
+        updated = await self.yard.deployments.update(caller, owner, name, _change(body))
+        return answer(self.yard.wire(request).deployment(updated))
+
+    async def delete(self, request: Request, caller: Account) -> Response:
+        await self.yard.deployments.delete(caller, *_named(request))
+        return Response(status_code=204)
+
+    async def releases(self, request: Request, caller: Account) -> Response:
+        page = await self.yard.deployments.releases(caller, *_named(request), parse_page(request, PAGE_SIZE))
+        wire = self.yard.wire(request)
+        return self.yard.page(request, page, [wire.release(row) for row in page.items])
+
+    async def roll_back(self, request: Request, caller: Account) -> Response:
+        owner, name = _named(request)
+        await self.yard.deployments.get(caller, owner, name)
+        body = check_object(await read_json(request, self.yard.max_body_bytes), _ROLLBACK)
+        number = body["number"]
+        if not isinstance(number, int):
+            raise NotFound
+        rolled = await self.yard.deployments.roll_back(caller, owner, name, number)
+        return answer(self.yard.wire(request).deployment(rolled))
+
+
+def _named(request: Request) -> tuple[str, str]:
+    return request.path_params["owner"], request.path_params["name"]
+
+
+def _change(body: JsonObject) -> ReleaseChange:
+    return ReleaseChange(
+        model=_text(body, "model"),
+        version=_text(body, "version"),
+        hardware=_text(body, "hardware"),
+        min_instances=_count(body, "min_instances"),
+        max_instances=_count(body, "max_instances"),
+    )
+
+
+def _text(body: JsonObject, name: str) -> str | None:
+    value = body.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _count(body: JsonObject, name: str) -> int | None:
+    """A whole number; JSON may write it with a point."""
+    value = body.get(name)
+    return int(value) if isinstance(value, int | float) else None

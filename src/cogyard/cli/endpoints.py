@@ -1,0 +1,178 @@
+"""`cogyard deployments`, `train`, `trainings` and `webhooks`."""
+
+import asyncio
+from dataclasses import dataclass
+
+from cogyard.cli.client import Client
+from cogyard.cli.inputs import parse_inputs
+from cogyard.cli.terminal import CliError, Exit, Terminal
+from cogyard.domain.values import JsonObject
+
+POLL = 0.5
+
+
+async def list_deployments(client: Client, terminal: Terminal, limit: int) -> None:
+    """One's own deployments."""
+    rows = await client.pages("/deployments", limit)
+    if terminal.as_json:
+        terminal.document(list(rows))
+        return
+    terminal.table(("deployment", "release", "model", "version", "instances"), (_row(row) for row in rows))
+
+
+def _row(deployment: JsonObject) -> tuple[object, ...]:
+    release = _object(deployment, "current_release")
+    limits = _object(release, "configuration")
+    return (
+        f"{deployment.get('owner')}/{deployment.get('name')}",
+        release.get("number"),
+        release.get("model"),
+        str(release.get("version"))[:12],
+        f"{limits.get('min_instances')} to {limits.get('max_instances')}",
+    )
+
+
+def _object(value: JsonObject, name: str) -> JsonObject:
+    found = value.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+async def show_deployment(client: Client, terminal: Terminal, name: str) -> None:
+    """One deployment."""
+    terminal.document(await client.get_object(f"/deployments/{name}"))
+
+
+async def create_deployment(client: Client, terminal: Terminal, name: str, reference: str, options: JsonObject) -> None:
+    """Deploy `owner/name` (its latest version) or `owner/name:version`."""
+    model, _, version = reference.partition(":")
+    if not version:
+        latest = _object(await client.get_object(f"/models/{model}"), "latest_version")
+        version = str(latest.get("id", ""))
+    body: JsonObject = {"name": name, "model": model, "version": version, **options}
+    made = await client.post("/deployments", body)
+    _tell(terminal, made)
+
+
+async def update_deployment(client: Client, terminal: Terminal, name: str, changes: JsonObject) -> None:
+    """Release it with changes."""
+    given: JsonObject = {key: value for key, value in changes.items() if value is not None}
+    if not given:
+        raise CliError("Nothing to change: give --version, --hardware, --min-instances or --max-instances.", Exit.usage)
+    _tell(terminal, await client.send("PATCH", f"/deployments/{name}", given))
+
+
+async def roll_back(client: Client, terminal: Terminal, name: str, number: int) -> None:
+    """Release it as an earlier release had it."""
+    _tell(terminal, await client.post(f"/deployments/{name}/rollback", {"number": number}))
+
+
+async def list_releases(client: Client, terminal: Terminal, name: str, limit: int) -> None:
+    """A deployment's releases, newest first."""
+    rows = await client.pages(f"/deployments/{name}/releases", limit)
+    if terminal.as_json:
+        terminal.document(list(rows))
+        return
+    terminal.table(
+        ("release", "model", "version", "created", "by"),
+        (
+            (
+                row.get("number"),
+                row.get("model"),
+                str(row.get("version"))[:12],
+                row.get("created_at"),
+                _object(row, "created_by").get("username"),
+            )
+            for row in rows
+        ),
+    )
+
+
+async def delete_deployment(client: Client, terminal: Terminal, name: str) -> None:
+    """Delete one that is offline."""
+    await client.send("DELETE", f"/deployments/{name}")
+    terminal.document({"deleted": name}) if terminal.as_json else terminal.result(f"{name} is deleted")
+
+
+def _tell(terminal: Terminal, deployment: JsonObject) -> None:
+    release = _object(deployment, "current_release")
+    name = f"{deployment.get('owner')}/{deployment.get('name')}"
+    terminal.document(deployment) if terminal.as_json else terminal.result(f"{name} release {release.get('number')}")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """What to train, where the result goes, and with what."""
+
+    reference: str
+    destination: str
+    inputs: list[str]
+    wait: bool
+
+
+async def train(client: Client, terminal: Terminal, options: TrainOptions) -> None:
+    """Train a version; shows its log and ends with the new version. Raises `CliError` when it does not succeed."""
+    name, _, version = options.reference.partition(":")
+    if not version:
+        latest = _object(await client.get_object(f"/models/{name}"), "latest_version")
+        version = str(latest.get("id", ""))
+    found = await client.get_object(f"/models/{name}/versions/{version}")
+    schema = _training_schema(_object(found, "openapi_schema"))
+    model_input = await parse_inputs(client, options.inputs, schema)
+    body: JsonObject = {"destination": options.destination, "input": model_input}
+    training = await client.post(f"/models/{name}/versions/{version}/trainings", body)
+    if options.wait:
+        training = await _follow(client, terminal, training)
+    if terminal.as_json:
+        terminal.document(training)
+    elif options.wait:
+        terminal.result(str(_object(training, "output").get("version")))
+    else:
+        terminal.result(str(training["id"]))
+
+
+def _training_schema(schema: JsonObject) -> JsonObject:
+    """The schema with the training's input in the place of the prediction's."""
+    components = _object(schema, "components")
+    schemas = _object(components, "schemas")
+    swapped: JsonObject = {**schemas, "Input": schemas.get("TrainingInput", {})}
+    return {**schema, "components": {**components, "schemas": swapped}}
+
+
+async def _follow(client: Client, terminal: Terminal, training: JsonObject) -> JsonObject:
+    shown = 0
+    while True:
+        found = await client.get_object(f"/trainings/{training['id']}")
+        logs = str(found.get("logs") or "")
+        for line in logs[shown:].splitlines():
+            terminal.say(line)
+        shown = len(logs)
+        if found.get("status") not in ("starting", "processing"):
+            break
+        await asyncio.sleep(POLL)
+    if found.get("status") != "succeeded":
+        detail = f"The training {found['id']} {found.get('status')}: {found.get('error') or 'it was ended'}"
+        raise CliError(detail, Exit.failed, "Training failed", {"training": found["id"]})
+    return found
+
+
+async def list_deliveries(client: Client, terminal: Terminal, prediction: str | None, limit: int) -> None:
+    """Webhook deliveries, newest first."""
+    path = "/webhooks/deliveries" + (f"?prediction={prediction}" if prediction else "")
+    rows = await client.pages(path, limit)
+    if terminal.as_json:
+        terminal.document(list(rows))
+        return
+    columns = ("id", "prediction", "event", "state", "attempts", "status_code", "error")
+    terminal.table(columns, (tuple(row.get(name) for name in columns) for row in rows))
+
+
+async def resend_delivery(client: Client, terminal: Terminal, delivery: str) -> None:
+    """Send a webhook again."""
+    again = await client.send("POST", f"/webhooks/deliveries/{delivery}/resend")
+    terminal.document(again) if terminal.as_json else terminal.result(f"{delivery} is being sent again")
+
+
+async def show_secret(client: Client, terminal: Terminal) -> None:
+    """The key that signs one's webhooks."""
+    key = await client.get_object("/webhooks/default/secret")
+    terminal.document(key) if terminal.as_json else terminal.result(str(key.get("key")))

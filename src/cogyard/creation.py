@@ -1,0 +1,59 @@
+"""What creating a prediction and creating a training have in common."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cogyard.domain.prediction import Prediction
+from cogyard.domain.values import JsonObject
+from cogyard.ports import Bus, Once
+
+ONCE_WINDOW = timedelta(hours=24)
+"""How long an `Idempotency-Key` is remembered."""
+
+RETRY_WINDOW = timedelta(minutes=10)
+"""How long after a create its repetition by a client's own retry is known as such (three tries of a minute each)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repetition:
+    """How a create may come a second time: under the caller's own key, or as a retry that its client made.
+
+    `fingerprint` is a digest of all that was asked for.
+    """
+
+    fingerprint: str
+    key: str | None = None
+    is_retry: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewPrediction:
+    """What a caller asks for, already checked for form."""
+
+    input: JsonObject
+    webhook: str | None = None
+    webhook_events_filter: tuple[str, ...] | None = None
+    #: from creation on; after it the prediction is not wanted any more
+    cancel_after: timedelta | None = None
+    repetition: Repetition | None = None
+    #: `scheme://host` that the caller used
+    base_url: str | None = None
+
+
+def once_of(repetition: Repetition | None, now: datetime) -> Once | None:
+    """What the store needs to know of a create that may come twice."""
+    if repetition is None:
+        return None
+    if repetition.key is not None:
+        return Once(f"key {repetition.key}", repetition.fingerprint, now - ONCE_WINDOW, is_repeat=True)
+    key = f"retry {repetition.fingerprint}"
+    return Once(key, repetition.fingerprint, now - RETRY_WINDOW, is_repeat=repetition.is_retry)
+
+
+def announce(bus: Bus, created: Prediction) -> None:
+    """Tell everybody whom a new prediction concerns."""
+    bus.publish(("queue", created.queue))
+    if created.deadline is not None:
+        bus.publish(("deadline", created.id))
+    if created.webhook is not None:
+        bus.publish(("webhook", created.id))

@@ -1,0 +1,45 @@
+"""Use cases of webhooks: the signing key, the ledger of deliveries, sending one again."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+from cogyard.domain.catalog import Account
+from cogyard.domain.errors import NotFound
+from cogyard.domain.values import AccountId, DeliveryId, PredictionId
+from cogyard.domain.webhook import Delivery, DeliveryState
+from cogyard.ports import Bus, Clock, DeliveryStore, Page, PageRequest, SecretStore
+
+PAGE_SIZE = 100
+
+
+class Registry(DeliveryStore, SecretStore, Protocol):
+    """What these use cases need of the store."""
+
+
+class Hooks:
+    """The webhooks of every account; each call says who asks."""
+
+    def __init__(self, store: Registry, bus: Bus, clock: Clock, new_key: Callable[[], str]) -> None:
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._new_key = new_key
+
+    async def key(self, account: AccountId) -> str:
+        """The account's signing key, `whsec_` and base64; made the first time (`api-contract.md` §3.4)."""
+        return await self._store.get_secret(f"webhook {account}", self._new_key)
+
+    async def list(self, caller: Account, prediction: PredictionId | None, page: PageRequest) -> Page[Delivery]:
+        """The caller's deliveries, newest first."""
+        return await self._store.list_deliveries(caller.id, prediction, page)
+
+    async def resend(self, caller: Account, delivery: DeliveryId) -> Delivery:
+        """Send one again, whatever came of it before. Raises `NotFound`."""
+        found = await self._store.get_delivery(caller.id, delivery)
+        if found is None:
+            raise NotFound
+        again = replace(found, state=DeliveryState.pending, next_attempt_at=self._clock.now())
+        await self._store.save_delivery(again)
+        self._bus.publish(("delivery", delivery))
+        return again

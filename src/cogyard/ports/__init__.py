@@ -1,0 +1,278 @@
+"""The seams, as Protocols: what the house needs of a store, a bus, files, a runtime, a placement, a clock.
+
+Each has an embedded implementation (one machine, no services) and leaves room for one that spans machines;
+`wiring` alone knows which is in use. A user of a seam asks for the narrowest Protocol that serves it.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from cogyard.domain.catalog import BuildConfig, Version
+from cogyard.domain.file import Content
+from cogyard.domain.instance import Instance
+from cogyard.domain.values import FileId, InstanceId, JsonObject, QueueId, VersionId
+from cogyard.ports.catalog import (
+    AccountStore,
+    CatalogStore,
+    CollectionStore,
+    DeploymentStore,
+    ModelOrder,
+    VersionUsers,
+)
+from cogyard.ports.paging import Page, PageKey, PageRequest
+from cogyard.ports.predictions import (
+    ClaimStore,
+    DeliveryStore,
+    FileStore,
+    InstanceStore,
+    Once,
+    PredictionFilter,
+    PredictionStore,
+    SecretStore,
+    TimeStore,
+)
+
+__all__ = [
+    "AccountStore",
+    "Allowance",
+    "BuildLine",
+    "Builder",
+    "Built",
+    "Bus",
+    "CatalogStore",
+    "ClaimStore",
+    "Clock",
+    "CollectionStore",
+    "DeliveryStore",
+    "DeploymentStore",
+    "FileStore",
+    "Files",
+    "InstanceStore",
+    "Launch",
+    "Limiter",
+    "Listener",
+    "ModelOrder",
+    "Once",
+    "Page",
+    "PageKey",
+    "PageRequest",
+    "Placement",
+    "PredictionFilter",
+    "PredictionStore",
+    "Rate",
+    "Runtime",
+    "SecretStore",
+    "Store",
+    "TimeStore",
+    "Topic",
+    "VersionUsers",
+]
+
+# --- clock ----------------------------------------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    """Where time comes from."""
+
+    def now(self) -> datetime:
+        """The time now, aware, in UTC."""
+        ...
+
+
+# --- limits -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many requests of one kind a minute; a full minute's worth may come at once."""
+
+    name: str
+    per_minute: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """Whether a request may go on, how many more may, and otherwise in how many seconds one may."""
+
+    is_allowed: bool
+    remaining: int
+    wait: float
+
+
+class Limiter(Protocol):
+    """Counts requests. The counters of several servers may stand in one place."""
+
+    def take(self, who: str, rate: Rate) -> Allowance:
+        """Count one request of `who`."""
+        ...
+
+
+# --- bus ------------------------------------------------------------------------------------------------------------
+
+Topic = tuple[str, str]
+"""What a notice is about: a kind (`prediction`, `queue`, `cancel`, `instances`) and an id, or `*`."""
+
+
+class Listener(Protocol):
+    """A standing interest in one topic."""
+
+    async def wait(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109 - callers decide nothing else
+        """Wait for a notice that came since the last `wait`; False when `timeout` seconds went by without one."""
+        ...
+
+
+class Bus(Protocol):
+    """Tells listeners that something may have changed. Notices carry no data, may be lost and may coalesce."""
+
+    def publish(self, topic: Topic) -> None:
+        """Wake the topic's listeners, and those of `(kind, "*")`."""
+        ...
+
+    def listen(self, topic: Topic) -> AbstractContextManager[Listener]:
+        """Listen from now on, until the context ends."""
+        ...
+
+
+# --- store ----------------------------------------------------------------------------------------------------------
+
+
+class Store(
+    AccountStore,
+    CatalogStore,
+    CollectionStore,
+    DeploymentStore,
+    PredictionStore,
+    ClaimStore,
+    TimeStore,
+    DeliveryStore,
+    InstanceStore,
+    FileStore,
+    SecretStore,
+    Protocol,
+):
+    """All of it: what `wiring` opens and hands out in parts."""
+
+    async def close(self) -> None:
+        """Finish what is queued and close the connections."""
+        ...
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+class Files(Protocol):
+    """File contents, by id."""
+
+    async def put(self, file: FileId, chunks: AsyncIterator[bytes], limit_bytes: int) -> Content:
+        """Store a stream. Raises `TooLarge` past the limit and `StorageFull`; nothing is left of either."""
+        ...
+
+    async def adopt(self, file: FileId, path: Path) -> Content:
+        """Take over a local file: it is moved when that is possible. Raises `StorageFull`."""
+        ...
+
+    async def local_path(self, file: FileId) -> Path | None:
+        """A path of this machine that holds the bytes, to be read only; None when they are gone."""
+        ...
+
+    async def delete(self, file: FileId) -> None:
+        """Remove the bytes; it is no error when they are gone."""
+        ...
+
+
+# --- runtime --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """How to start a Cog server: the command, the whole environment (nothing is inherited), the working folder."""
+
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    folder: Path
+
+
+class Runtime(Protocol):
+    """Turns a version into something startable."""
+
+    def launch(
+        self,
+        version: Version,
+        *,
+        scratch: Path,
+        port: int,
+        nonce: str,
+        train: bool = False,
+        weights: Path | None = None,
+    ) -> Launch:
+        """How to start a Cog server for the version on a loopback port; `nonce` marks what its wrapper says."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BuildLine:
+    """A line of a build's log. `step` is one of `source`, `schema`, `environment`, `run`, `version`."""
+
+    step: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """What a build made: all of a `Version` but its time, and what the folder says of the model."""
+
+    version: VersionId
+    cog_version: str
+    openapi_schema: JsonObject
+    config: BuildConfig
+    source_digest: str
+    environment_digest: str
+    readme: str | None = None
+    metadata: JsonObject = field(default_factory=dict)
+
+
+class Builder(Protocol):
+    """Makes versions of pushed folders."""
+
+    async def build(self, archive: Path, report: Callable[[BuildLine], Awaitable[None]]) -> Built:
+        """Build a version from a packed folder (tar, gzip).
+
+        `report` is awaited for each line. Raises `BuildFailed`, `StorageFull`; then nothing of the build is left.
+        Building the same folder again is quick and gives the same version.
+        """
+        ...
+
+    async def with_weights(self, base: Version, version: VersionId, weights: FileId, at: datetime) -> Version:
+        """A version that runs as `base` does, with a stored file as its weights."""
+        ...
+
+    async def discard(self, version: VersionId) -> None:
+        """Remove what was kept of a version that no model has any more."""
+        ...
+
+
+# --- placement ------------------------------------------------------------------------------------------------------
+
+
+class Placement(Protocol):
+    """Starts and stops instances where there is room."""
+
+    async def start(self, queue: QueueId) -> InstanceId:
+        """Begin to start an instance; returns once its record is stored."""
+        ...
+
+    async def stop(self, instance: InstanceId, reason: str) -> None:
+        """Drain and stop it; returns at once, and does nothing when it is over."""
+        ...
+
+    def instances(self) -> Sequence[Instance]:
+        """The instances that are not over, as they are now."""
+        ...
+
+    def resting(self) -> Sequence[QueueId]:
+        """Queues whose instances failed lately, and which are left alone for a while unless somebody waits."""
+        ...

@@ -1,0 +1,201 @@
+"""What the house needs of a store for accounts, models, collections and deployments."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from cogyard.domain.catalog import Account, AccountKind, Collection, Model, Token, Version
+from cogyard.domain.deployment import Deployment, Release
+from cogyard.domain.prediction import Prediction
+from cogyard.domain.schedule import Target
+from cogyard.domain.values import AccountId, DeploymentId, ModelId, PredictionId, TokenId, VersionId
+from cogyard.ports.paging import Page, PageRequest
+
+
+class AccountStore(Protocol):
+    """Accounts and tokens."""
+
+    async def create_account(
+        self, username: str, kind: AccountKind, name: str, at: datetime, *, is_admin: bool
+    ) -> Account:
+        """A new account. Raises `Conflict` when the username is taken (letter case does not tell names apart)."""
+        ...
+
+    async def get_account(self, username: str) -> Account | None:
+        """The account of that name, in any letter case."""
+        ...
+
+    async def get_account_by_id(self, account: AccountId) -> Account:
+        """The account of that number."""
+        ...
+
+    async def create_token(self, account: AccountId, name: str, secret: str, at: datetime) -> Token:
+        """Record a token by the hash of its secret; recording one that exists enables it and returns it."""
+        ...
+
+    async def find_token(self, secret: str) -> tuple[Token, Account] | None:
+        """Who bears this secret; None when unknown or disabled."""
+        ...
+
+    async def list_tokens(self, account: AccountId) -> Sequence[Token]:
+        """The account's tokens, newest first, disabled ones too."""
+        ...
+
+    async def disable_token(self, account: AccountId, token: TokenId, at: datetime) -> Token | None:
+        """Disable one; None when the account has no such token."""
+        ...
+
+
+class ModelOrder(StrEnum):
+    """What models are listed by (`api-contract.md` §4.2)."""
+
+    latest_version_created_at = "latest_version_created_at"
+    model_created_at = "model_created_at"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionUsers:
+    """Who still needs a version of a model."""
+
+    other_accounts: bool
+    trainings: bool
+    unfinished: bool
+    deployments: bool
+
+
+class CatalogStore(Protocol):
+    """Models and versions."""
+
+    async def create_model(self, model: Model) -> Model:
+        """Store a new model (its `id` is ignored). Raises `Conflict` when owner/name is taken, in any letter case."""
+        ...
+
+    async def get_model(self, owner: str, name: str) -> Model | None:
+        """The model of that name, in any letter case, whoever may see it."""
+        ...
+
+    async def update_model(self, model: Model) -> None:
+        """Store the changed fields of a model: everything but `id`, `run_count` and `latest_version`."""
+        ...
+
+    async def list_models(self, order: ModelOrder, page: PageRequest) -> Page[Model]:
+        """Public models that have a version."""
+        ...
+
+    async def delete_model(self, model: ModelId) -> None:
+        """Remove a model that has no versions."""
+        ...
+
+    async def search_models(self, question: str, limit: int) -> Sequence[tuple[Model, float]]:
+        """Public models with a version that fit the question, the best first, with scores that only compare."""
+        ...
+
+    async def promote(self, model: ModelId, version: VersionId) -> None:
+        """Make one of the model's versions the latest."""
+        ...
+
+    async def version_users(self, model: Model, version: VersionId) -> VersionUsers:
+        """What stands against removing a version."""
+        ...
+
+    async def remove_version(self, model: Model, version: VersionId, at: datetime) -> bool:
+        """Take a version and the predictions that ran it from a model; whether no model has it any more."""
+        ...
+
+    async def add_version(self, model: ModelId, version: Version) -> bool:
+        """Add a version to a model and make it the latest; False when the model has it (it is the latest again)."""
+        ...
+
+    async def get_version(self, version: VersionId) -> Version | None:
+        """A version by its id, whichever models have it."""
+        ...
+
+    async def get_model_version(self, model: ModelId, version: VersionId) -> Version | None:
+        """A version of this model."""
+        ...
+
+    async def list_versions(self, model: ModelId, page: PageRequest) -> Page[Version]:
+        """The model's versions, newest first."""
+        ...
+
+    async def models_of_version(self, version: VersionId) -> Sequence[Model]:
+        """The models that have this version, the first to have it first."""
+        ...
+
+    async def add_example(self, model: ModelId, prediction: PredictionId) -> None:
+        """Keep a prediction as an example of a model, with its files for ever; the first one becomes the default."""
+        ...
+
+    async def list_examples(self, model: ModelId) -> Sequence[Prediction]:
+        """The model's examples, the default one first."""
+        ...
+
+
+class CollectionStore(Protocol):
+    """Collections of models."""
+
+    async def list_collections(self) -> Sequence[Collection]:
+        """All of them, `official` first, then by name."""
+        ...
+
+    async def get_collection(self, slug: str) -> Collection | None:
+        """One; `official` is always there."""
+        ...
+
+    async def collection_models(self, slug: str) -> Sequence[Model]:
+        """Its public models with a version, in its order."""
+        ...
+
+    async def create_collection(self, collection: Collection) -> None:
+        """Store a new one. Raises `Conflict` when its slug is taken."""
+        ...
+
+    async def save_collection(self, collection: Collection) -> None:
+        """Store changed words."""
+        ...
+
+    async def delete_collection(self, slug: str) -> None:
+        """Delete it; its models stay."""
+        ...
+
+    async def put_collection_model(self, slug: str, model: ModelId) -> None:
+        """Add a model at the end; one that is in it stays where it is."""
+        ...
+
+    async def take_collection_model(self, slug: str, model: ModelId) -> bool:
+        """Take a model out; False when it was not in it."""
+        ...
+
+
+class DeploymentStore(Protocol):
+    """Deployments and their releases."""
+
+    async def create_deployment(self, deployment: Deployment) -> Deployment:
+        """Store a new one with its first release (its `id` is ignored). Raises `Conflict` when its name is taken."""
+        ...
+
+    async def get_deployment(self, owner: str, name: str) -> Deployment | None:
+        """By name, in any letter case."""
+        ...
+
+    async def list_deployments(self, account: AccountId, page: PageRequest) -> Page[Deployment]:
+        """The account's, newest first."""
+        ...
+
+    async def add_release(self, deployment: DeploymentId, release: Release) -> bool:
+        """Make it the current one; False, and nothing stored, when another release has its number."""
+        ...
+
+    async def list_releases(self, deployment: DeploymentId, page: PageRequest) -> Page[Release]:
+        """Newest first."""
+        ...
+
+    async def delete_deployment(self, deployment: DeploymentId) -> None:
+        """Delete it with its releases."""
+        ...
+
+    async def targets(self, official_instances: int, official_most: int) -> Sequence[Target]:
+        """What official models (so many each) and deployments want to have running."""
+        ...

@@ -1,0 +1,80 @@
+"""Statements of webhook deliveries. Each function runs in the transaction that it is given."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from cogyard.domain.prediction import Prediction
+from cogyard.domain.values import AccountId, DeliveryId, PredictionId
+from cogyard.domain.webhook import Delivery, DeliveryState, WebhookEvent
+from cogyard.ids import new_delivery_id
+from cogyard.ports import Page, PageRequest
+from cogyard.store.paging import cut
+from cogyard.store.rows import from_delivery, to_delivery
+from cogyard.store.tables import deliveries
+
+_C = deliveries.c
+
+
+def owe(connection: Connection, prediction: Prediction, events: Sequence[WebhookEvent], at: datetime | None) -> None:
+    """Note what must be told, each event of a prediction once."""
+    for event in events:
+        mine = (_C.prediction == prediction.id) & (_C.event == event.value)
+        if at is None or prediction.webhook is None or connection.execute(select(_C.number).where(mine)).first():
+            continue
+        owed = Delivery(
+            id=new_delivery_id(),
+            prediction=prediction.id,
+            account=prediction.account,
+            event=event,
+            url=prediction.webhook,
+            created_at=at,
+            next_attempt_at=at,
+        )
+        connection.execute(insert(deliveries), from_delivery(owed))
+
+
+def save(connection: Connection, delivery: Delivery) -> None:
+    """Insert or replace."""
+    values = from_delivery(delivery)
+    if connection.execute(update(deliveries).where(_C.id == delivery.id).values(**values)).rowcount == 0:
+        connection.execute(insert(deliveries), values)
+
+
+def due(connection: Connection, at: datetime, limit: int) -> Sequence[Delivery]:
+    """Deliveries whose next attempt had come, in the order in which they were owed."""
+    wanted = select(deliveries).where(_C.next_attempt_at <= at).order_by(_C.number).limit(limit)
+    return [to_delivery(row) for row in connection.execute(wanted).mappings()]
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """When the next attempt is to be made."""
+    found: datetime | None = connection.execute(
+        select(func.min(_C.next_attempt_at)).where(_C.next_attempt_at.is_not(None))
+    ).scalar_one()
+    return found
+
+
+def get(connection: Connection, account: AccountId, delivery: DeliveryId) -> Delivery | None:
+    """One of the account's."""
+    row = connection.execute(select(deliveries).where(_C.id == delivery, _C.account == account)).mappings()
+    found = row.one_or_none()
+    return None if found is None else to_delivery(found)
+
+
+def page(
+    connection: Connection, account: AccountId, prediction: PredictionId | None, request: PageRequest
+) -> Page[Delivery]:
+    """The account's, newest first."""
+    wanted = select(deliveries).where(_C.account == account)
+    if prediction is not None:
+        wanted = wanted.where(_C.prediction == prediction)
+    rows, neighbours = cut(connection, wanted, (_C.number,), request)
+    return Page([to_delivery(row) for row in rows], *neighbours)
+
+
+def forget(connection: Connection, before: datetime) -> None:
+    """Forget deliveries that ended and were owed before a time."""
+    over = _C.state != DeliveryState.pending.value
+    connection.execute(delete(deliveries).where(over, _C.created_at < before))

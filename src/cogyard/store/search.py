@@ -1,0 +1,90 @@
+"""Full-text search of models on SQLite (FTS5); the index is kept in the transactions that change a model."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select, text
+
+from cogyard.domain.catalog import Model, Visibility
+from cogyard.domain.discovery import schema_words, search_terms, words
+from cogyard.domain.values import ModelId
+from cogyard.store.rows import to_model
+from cogyard.store.tables import models, versions
+
+NAME = "model_search"
+
+CREATE_INDEX = (
+    f"CREATE VIRTUAL TABLE {NAME} USING fts5"
+    "(name, description, tags, fields, readme, tokenize = 'porter unicode61 remove_diacritics 2')"
+)
+
+_WEIGHTS = "10.0, 6.0, 6.0, 2.0, 1.0"
+"""How much a hit counts in the columns, in their order."""
+
+_README_CHARACTERS = 8000
+"""What is indexed of a README: its beginning says what the model is, its end holds licences."""
+
+_FIND = text(
+    f"SELECT rowid AS id, -bm25({NAME}, {_WEIGHTS}) AS score FROM {NAME} "
+    f"WHERE {NAME} MATCH :wanted AND rowid IN (SELECT id FROM models WHERE visibility = :visibility "
+    "AND latest_version IS NOT NULL) ORDER BY score DESC, id LIMIT :limit"
+)
+_DELETE = text(f"DELETE FROM {NAME} WHERE rowid = :id")
+_INSERT = text(
+    f"INSERT INTO {NAME} (rowid, name, description, tags, fields, readme) "
+    "VALUES (:id, :name, :description, :tags, :fields, :readme)"
+)
+
+
+def index_model(connection: Connection, model: ModelId) -> None:
+    """Bring the index up to date with the model's row, which may be gone."""
+    connection.execute(_DELETE, {"id": model})
+    wanted = (
+        select(models, versions.c.openapi_schema)
+        .outerjoin(versions, versions.c.id == models.c.latest_version)
+        .where(models.c.id == model)
+    )
+    row = connection.execute(wanted).mappings().one_or_none()
+    if row is None:
+        return
+    connection.execute(
+        _INSERT,
+        {
+            "id": model,
+            "name": " ".join(words(f"{row['owner']} {row['name']}")),
+            "description": row["description"] or "",
+            "tags": " ".join(row["tags"] or ()),
+            "fields": schema_words(row["openapi_schema"] or {}),
+            "readme": (row["readme"] or "")[:_README_CHARACTERS],
+        },
+    )
+
+
+def fill_index(connection: Connection) -> None:
+    """Index every model."""
+    for model in list(connection.execute(select(models.c.id)).scalars()):
+        index_model(connection, model)
+
+
+def search_models(connection: Connection, question: str, limit: int) -> Sequence[tuple[Model, float]]:
+    """Public models with a version that fit the question, the best first, with their scores."""
+    wanted = match_expression(question)
+    if not wanted:
+        return []
+    values = {"wanted": wanted, "visibility": Visibility.public.value, "limit": limit}
+    scores = {row.id: row.score for row in connection.execute(_FIND, values)}
+    rows = connection.execute(select(models).where(models.c.id.in_(scores))).mappings()
+    found = {row["id"]: to_model(row) for row in rows}
+    return [(found[number], score) for number, score in scores.items() if number in found]
+
+
+def match_expression(question: str) -> str:
+    """The question in FTS5's language: any of its terms; a word that is still being typed counts as a beginning."""
+    terms = search_terms(question)
+    groups = [" OR ".join(_quoted(term) for term in group) for group in terms]
+    if terms and len(terms[-1][0]) > 2:
+        groups.append(f"{_quoted(terms[-1][0])}*")
+    return " OR ".join(groups)
+
+
+def _quoted(term: str) -> str:
+    return '"' + term.replace('"', '""') + '"'

@@ -1,0 +1,163 @@
+"""Models, versions, collections and deployments on SQLite."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TextIO
+
+from cogyard.domain.catalog import Collection, Model, Version
+from cogyard.domain.deployment import Deployment, Release
+from cogyard.domain.prediction import Prediction
+from cogyard.domain.schedule import Target
+from cogyard.domain.values import AccountId, DeploymentId, ModelId, PredictionId, VersionId
+from cogyard.ports import Clock, ModelOrder, Page, PageRequest, VersionUsers
+from cogyard.store import catalog, collections, deployments, search
+from cogyard.store.sqlite_core import SqliteCore
+
+
+class SqliteCatalog(SqliteCore):
+    """Implements `ports.CatalogStore`, `CollectionStore`, `DeploymentStore`; what each method does stands there."""
+
+    def __init__(self, path: Path, clock: Clock, lock: TextIO) -> None:
+        super().__init__(path, clock, lock)
+        #: versions never change; one that leaves its model for good is forgotten here too
+        self._versions: dict[VersionId, Version] = {}
+        self._members: set[tuple[ModelId, VersionId]] = set()
+
+    async def create_model(self, model: Model) -> Model:
+        """See `ports.CatalogStore`."""
+        return await self._write(catalog.create_model, model)
+
+    async def get_model(self, owner: str, name: str) -> Model | None:
+        """See `ports.CatalogStore`."""
+        return await self._read(catalog.get_model, owner, name)
+
+    async def update_model(self, model: Model) -> None:
+        """See `ports.CatalogStore`."""
+        await self._write(catalog.update_model, model)
+
+    async def list_models(self, order: ModelOrder, page: PageRequest) -> Page[Model]:
+        """See `ports.CatalogStore`."""
+        return await self._read(catalog.list_models, order, page)
+
+    async def delete_model(self, model: ModelId) -> None:
+        """See `ports.CatalogStore`."""
+        await self._write(catalog.delete_model, model)
+
+    async def search_models(self, question: str, limit: int) -> Sequence[tuple[Model, float]]:
+        """See `ports.CatalogStore`."""
+        return await self._read(search.search_models, question, limit)
+
+    async def add_version(self, model: ModelId, version: Version) -> bool:
+        """See `ports.CatalogStore`."""
+        return await self._write(catalog.add_version, model, version)
+
+    async def get_version(self, version: VersionId) -> Version | None:
+        """See `ports.CatalogStore`."""
+        found = self._versions.get(version)
+        if found is None:
+            found = await self._read(catalog.get_version, version)
+            if found is not None:
+                self._versions[version] = found
+        return found
+
+    async def get_model_version(self, model: ModelId, version: VersionId) -> Version | None:
+        """See `ports.CatalogStore`."""
+        if (model, version) in self._members:
+            return await self.get_version(version)
+        found = await self._read(catalog.get_model_version, model, version)
+        if found is not None:
+            self._members.add((model, version))
+        return found
+
+    async def list_versions(self, model: ModelId, page: PageRequest) -> Page[Version]:
+        """See `ports.CatalogStore`."""
+        return await self._read(catalog.list_versions, model, page)
+
+    async def models_of_version(self, version: VersionId) -> Sequence[Model]:
+        """See `ports.CatalogStore`."""
+        return await self._read(catalog.models_of_version, version)
+
+    async def promote(self, model: ModelId, version: VersionId) -> None:
+        """See `ports.CatalogStore`."""
+        await self._write(catalog.promote, model, version)
+
+    async def version_users(self, model: Model, version: VersionId) -> VersionUsers:
+        """See `ports.CatalogStore`."""
+        return await self._read(catalog.version_users, model, version)
+
+    async def remove_version(self, model: Model, version: VersionId, at: datetime) -> bool:
+        """See `ports.CatalogStore`."""
+        is_gone = await self._write(catalog.remove_version, model, version, at)
+        self._members.discard((model.id, version))
+        if is_gone:
+            self._versions.pop(version, None)
+        return is_gone
+
+    async def add_example(self, model: ModelId, prediction: PredictionId) -> None:
+        """See `ports.CatalogStore`."""
+        await self._write(catalog.add_example, model, prediction)
+
+    async def list_examples(self, model: ModelId) -> Sequence[Prediction]:
+        """See `ports.CatalogStore`."""
+        return await self._read(catalog.list_examples, model)
+
+    async def list_collections(self) -> Sequence[Collection]:
+        """See `ports.CollectionStore`."""
+        return await self._read(collections.every)
+
+    async def get_collection(self, slug: str) -> Collection | None:
+        """See `ports.CollectionStore`."""
+        return await self._read(collections.get, slug)
+
+    async def collection_models(self, slug: str) -> Sequence[Model]:
+        """See `ports.CollectionStore`."""
+        return await self._read(collections.models_of, slug)
+
+    async def create_collection(self, collection: Collection) -> None:
+        """See `ports.CollectionStore`."""
+        await self._write(collections.create, collection)
+
+    async def save_collection(self, collection: Collection) -> None:
+        """See `ports.CollectionStore`."""
+        await self._write(collections.save, collection)
+
+    async def delete_collection(self, slug: str) -> None:
+        """See `ports.CollectionStore`."""
+        await self._write(collections.remove, slug)
+
+    async def put_collection_model(self, slug: str, model: ModelId) -> None:
+        """See `ports.CollectionStore`."""
+        await self._write(collections.put_model, slug, model)
+
+    async def take_collection_model(self, slug: str, model: ModelId) -> bool:
+        """See `ports.CollectionStore`."""
+        return await self._write(collections.take_model, slug, model)
+
+    async def create_deployment(self, deployment: Deployment) -> Deployment:
+        """See `ports.DeploymentStore`."""
+        return await self._write(deployments.create, deployment)
+
+    async def get_deployment(self, owner: str, name: str) -> Deployment | None:
+        """See `ports.DeploymentStore`."""
+        return await self._read(deployments.get, owner, name)
+
+    async def list_deployments(self, account: AccountId, page: PageRequest) -> Page[Deployment]:
+        """See `ports.DeploymentStore`."""
+        return await self._read(deployments.page, account, page)
+
+    async def add_release(self, deployment: DeploymentId, release: Release) -> bool:
+        """See `ports.DeploymentStore`."""
+        return await self._write(deployments.release, deployment, release)
+
+    async def list_releases(self, deployment: DeploymentId, page: PageRequest) -> Page[Release]:
+        """See `ports.DeploymentStore`."""
+        return await self._read(deployments.releases_of, deployment, page)
+
+    async def delete_deployment(self, deployment: DeploymentId) -> None:
+        """See `ports.DeploymentStore`."""
+        await self._write(deployments.remove, deployment)
+
+    async def targets(self, official_instances: int, official_most: int) -> Sequence[Target]:
+        """See `ports.DeploymentStore`."""
+        return await self._read(deployments.targets, official_instances, official_most)
