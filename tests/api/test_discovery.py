@@ -136,8 +136,8 @@ def test_the_official_collection_is_always_there(
     assert http.get("/collections/official").status_code == 200
 
 
-def test_a_models_words_are_changed_and_only_those(http: httpx.Client, canary: str) -> None:
-    name = canary.partition(":")[0]
+def test_a_models_words_are_changed_and_only_those(http: httpx.Client, canary_async: str) -> None:
+    name = canary_async.partition(":")[0]
     changed = http.patch(
         f"/models/{name}",
         json={"description": "Sings.", "paper_url": "https://example.com/p", "readme": "# Canary", "github_url": None},

@@ -25,6 +25,33 @@ _MEDIA = {
 }
 
 
+_OWNED = {"owner": "$response.body#/owner", "name": "$response.body#/name"}
+_BY_ID = {"id": "$response.body#/id"}
+_LINKS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
+    "predictions.create": (_BY_ID, ("predictions.get", "predictions.cancel")),
+    "deployments.predictions.create": (_BY_ID, ("predictions.get", "predictions.cancel")),
+    "trainings.create": (_BY_ID, ("trainings.get", "trainings.cancel")),
+    "files.create": (_BY_ID, ("files.get", "files.delete")),
+    "tokens.create": (_BY_ID, ("tokens.disable",)),
+    "models.create": (_OWNED, ("models.get", "models.update", "models.delete", "models.versions.list")),
+    "deployments.create": (
+        _OWNED,
+        (
+            "deployments.get",
+            "deployments.update",
+            "deployments.delete",
+            "deployments.releases.list",
+            "deployments.predictions.create",
+        ),
+    ),
+    "collections.create": (
+        {"slug": "$response.body#/slug"},
+        ("collections.get", "collections.update", "collections.delete"),
+    ),
+}
+"""What can be done with what an operation made: parameters out of its answer, and the operations that take them."""
+
+
 def document(base: str) -> JsonObject:
     """The OpenAPI 3.1 document, for a server at `base` (`scheme://host`).
 
@@ -57,7 +84,8 @@ def document(base: str) -> JsonObject:
 
 def _described(operation: Operation) -> JsonObject:
     responses: JsonObject = {
-        str(status): {"description": words, **_content(shape)} for status, (words, shape) in operation.answers.items()
+        str(status): {"description": words, **_content(shape), **_links(operation.name, status)}
+        for status, (words, shape) in operation.answers.items()
     }
     described: JsonObject = {
         "operationId": operation.name,
@@ -81,12 +109,22 @@ def _described(operation: Operation) -> JsonObject:
     return described
 
 
+def _links(name: str, status: int) -> JsonObject:
+    if name not in _LINKS or status >= 300:
+        return {}
+    parameters, targets = _LINKS[name]
+    links: JsonObject = {target: {"operationId": target, "parameters": dict(parameters)} for target in targets}
+    return {"links": links}
+
+
 def _content(shape: str) -> JsonObject:
     """`Name`, `[Name]` (a bare array), `page of Name`, a kind of bytes or `kind:Name`; `` for nothing."""
     if not shape:
         return {}
     kind, _, name = shape.partition(":")
     if kind in _MEDIA:
+        if kind == "events":
+            return {"content": {_MEDIA[kind]: {}}}
         schema: JsonObject = _schema(name) if name else {"type": "string"}
         if kind in ("bytes", "folder"):
             schema = {"type": "string", "format": "binary"}

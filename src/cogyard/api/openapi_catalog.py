@@ -190,7 +190,10 @@ CATALOG: tuple[Operation, ...] = (
         path="/search",
         name="search",
         summary="Search models, collections and pages",
-        answers={200: ("What fits, the best first.", "SearchResult")},
+        answers={
+            200: ("What fits, the best first.", "SearchResult"),
+            400: ("There is no query.", "SearchFault"),
+        },
         parameters=("query", "limit"),
         is_open=True,
     ),

@@ -163,6 +163,7 @@ SCHEMAS: JsonObject = {
         },
         pages={"type": "array", "items": _object(["name", "href"], name=_TEXT, href=_TEXT)},
     ),
+    "SearchFault": _object(["detail"], detail=_TEXT),
     "WebhookKey": _object(["key"], key={"type": "string", "pattern": "^whsec_[A-Za-z0-9+/=]+$"}),
     "Delivery": _object(
         ["id", "prediction", "event", "url", "state", "attempts", "created_at"],

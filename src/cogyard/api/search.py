@@ -40,9 +40,12 @@ class _Search:
             await self.yard.accounts.authenticate(request.headers["authorization"])
         question = request.query_params.get("query", "")
         if not question.strip():
-            # this one error has no other key (§1.4)
+            # this resource's errors have no other key and are plain JSON (§1.4)
             return answer({"detail": 'Query parameter "query" is required'}, 400)
-        limit = parse_number(request, "limit", 1, LARGEST_LIMIT, DEFAULT_LIMIT)
+        try:
+            limit = parse_number(request, "limit", 1, LARGEST_LIMIT, DEFAULT_LIMIT)
+        except InvalidRequest as error:
+            return answer({"detail": str(error)}, 400)
         found = await self.yard.models.search(question[:LONGEST_QUESTION], limit)
         return answer(
             {
