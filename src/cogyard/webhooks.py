@@ -9,8 +9,9 @@ import base64
 import binascii
 import hashlib
 import hmac
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
@@ -27,7 +28,7 @@ from cogyard.domain.webhook import (
     DeliveryState,
     WebhookEvent,
     after_attempt,
-    as_started,
+    as_told,
     wants,
 )
 from cogyard.ports import Bus, Clock, DeliveryStore, PredictionStore
@@ -79,6 +80,7 @@ class Webhooks:
         self._following: dict[PredictionId, asyncio.Task[None]] = {}
         self._receivers: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
         self._turns: defaultdict[PredictionId, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._queueing: Counter[PredictionId] = Counter()
         self._log = structlog.get_logger()
 
     async def run(self) -> None:
@@ -117,15 +119,27 @@ class Webhooks:
         return min(max((following - self._clock.now()).total_seconds(), 0.02), SAFETY_POLL)
 
     async def _send(self, delivery: Delivery) -> None:
-        """One attempt; a prediction's start goes before its end."""
+        """One attempt; what is told of a prediction goes out in its order, and nothing after its end."""
         try:
-            turn = self._turns[delivery.prediction]
-            async with turn, self._receivers[_receiver(delivery.url)]:
+            async with self._turn(delivery):
+                follower = self._following.get(delivery.prediction)
+                if delivery.event is WebhookEvent.completed and follower is not None:
+                    follower.cancel()
                 await self._attempt(delivery)
-            if not turn.locked():
-                self._turns.pop(delivery.prediction, None)
         except CogyardError as fault:
             self._log.error("webhook.failed", delivery=delivery.id, error=str(fault))
+
+    @asynccontextmanager
+    async def _turn(self, delivery: Delivery) -> AsyncIterator[None]:
+        """One delivery of a prediction at a time, a few of a receiver."""
+        self._queueing[delivery.prediction] += 1
+        try:
+            async with self._turns[delivery.prediction], self._receivers[_receiver(delivery.url)]:
+                yield
+        finally:
+            self._queueing[delivery.prediction] -= 1
+            if not self._queueing[delivery.prediction]:
+                del self._queueing[delivery.prediction], self._turns[delivery.prediction]
 
     async def _attempt(self, delivery: Delivery) -> None:
         if delivery.body is None:
@@ -134,7 +148,7 @@ class Webhooks:
                 gone = replace(delivery, state=DeliveryState.failed, next_attempt_at=None)
                 await self._store.save_delivery(replace(gone, error="the prediction was deleted"))
                 return
-            shown = as_started(prediction) if delivery.event is WebhookEvent.start else prediction
+            shown = as_told(prediction, delivery.event)
             delivery = replace(delivery, body=self._manner.render(shown).decode())
         tried = await self._post(delivery, (delivery.body or "").encode())
         await self._store.save_delivery(tried)
@@ -207,9 +221,9 @@ class Webhooks:
             url=prediction.webhook or "",
             created_at=now,
         )
-        async with self._receivers[_receiver(delivery.url)]:
+        async with self._turn(delivery):
             tried = await self._post(delivery, self._manner.render(prediction))
-        await self._store.save_delivery(tried)
+            await self._store.save_delivery(tried)
 
 
 def _progress(prediction: Prediction, said: tuple[object, int]) -> WebhookEvent | None:

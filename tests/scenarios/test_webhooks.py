@@ -52,6 +52,25 @@ def test_without_a_filter_output_and_completed_come(yard: Yard, canary: str, can
         assert "start" not in [one.body["status"] for one in told.got]
 
 
+@pytest.mark.parametrize("events", [["output"], ["logs"], ["start", "output", "logs", "completed"]])
+def test_even_a_quick_prediction_tells_what_was_asked_for(yard: Yard, canary: str, events: list[str]) -> None:
+    with receiver() as told:
+        created = create(
+            yard, canary, {"mode": "logs", "count": 1, "text": "hello"}, webhook=told.url, webhook_events_filter=events
+        )
+        wait_until(lambda: told.got and (len(events) == 1 or len(told.got) >= 3), 20, "the deliveries")
+        ended = yard.end_of(created["id"])
+    first, last = told.got[0].body, told.got[-1].body
+
+    if len(events) == 1:
+        assert (first["status"], first["logs"]) == ("processing", "hello 0\n")
+        assert first["output"] == {"lines": 1}
+    else:
+        assert (first["status"], first["output"]) == ("processing", None)
+        assert any(one.body["output"] == {"lines": 1} and one.body["status"] == "processing" for one in told.got)
+        assert last == ended
+
+
 def test_the_legacy_field_is_told_of_the_end_alone(yard: Yard, canary: str) -> None:
     with receiver() as told:
         create(yard, canary, {}, webhook_completed=told.url)

@@ -71,13 +71,20 @@ def wants(prediction: Prediction, event: WebhookEvent) -> bool:
 def durable_events(before: Prediction, after: Prediction) -> list[WebhookEvent]:
     """The deliveries that the step from `before` to `after` owes whatever happens: its start and its end.
 
-    A prediction that was interrupted may start again; it is for the store to owe each of them once.
+    The last step's output and logs are owed too where nothing that is told later holds them: a receiver that did not
+    ask for the end, and the only output of a model that does not stream. A prediction that was interrupted may start
+    again; it is for the store to owe its start once.
     """
     owed: list[WebhookEvent] = []
     has_run = after.status in (Status.processing, Status.succeeded, Status.failed)
     if before.status is Status.starting and before.started_at is None and has_run:
         owed.append(WebhookEvent.start)
     if after.status.is_terminal and not before.status.is_terminal:
+        is_last_word = not wants(after, WebhookEvent.completed)
+        if after.output not in (None, before.output) and (is_last_word or not after.is_stream):
+            owed.append(WebhookEvent.output)
+        if after.logs != before.logs and is_last_word:
+            owed.append(WebhookEvent.logs)
         owed.append(WebhookEvent.completed)
     return [event for event in owed if wants(after, event)]
 
@@ -104,15 +111,11 @@ def after_attempt(
     )
 
 
-def as_started(prediction: Prediction) -> Prediction:
-    """The prediction as it was when it began, for a start that is told after more has happened."""
-    return replace(
-        prediction,
-        status=Status.processing,
-        output=None,
-        output_files={},
-        error=None,
-        logs="",
-        metrics={},
-        completed_at=None,
-    )
+def as_told(prediction: Prediction, event: WebhookEvent) -> Prediction:
+    """The prediction as it was when `event` happened, for one that is told after more has happened."""
+    if event is WebhookEvent.completed:
+        return prediction
+    running = replace(prediction, status=Status.processing, error=None, metrics={}, completed_at=None)
+    if event is WebhookEvent.start:
+        return replace(running, output=None, output_files={}, logs="")
+    return running

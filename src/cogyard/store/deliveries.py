@@ -18,10 +18,12 @@ _C = deliveries.c
 
 
 def owe(connection: Connection, prediction: Prediction, events: Sequence[WebhookEvent], at: datetime | None) -> None:
-    """Note what must be told, each event of a prediction once."""
+    """Note what must be told; a prediction's start once, whatever number of times it started."""
     for event in events:
+        if at is None or prediction.webhook is None:
+            continue
         mine = (_C.prediction == prediction.id) & (_C.event == event.value)
-        if at is None or prediction.webhook is None or connection.execute(select(_C.number).where(mine)).first():
+        if event is WebhookEvent.start and connection.execute(select(_C.number).where(mine)).first():
             continue
         owed = Delivery(
             id=new_delivery_id(),
