@@ -351,7 +351,7 @@ def test_a_file_that_is_too_large_or_missing_is_refused(own_yard: Yard) -> None:
 
     assert (large.status_code, large.json()["detail"]) == (413, "Files must be less than 1MB in size")
     assert (none.status_code, none.json()["invalid_fields"][0]["description"]) == (422, "content is required")
-    assert form.status_code == 400
+    assert form.status_code == 415
 
 
 def test_tokens_are_made_shown_once_and_disabled(yard: Yard, http: httpx.Client, document: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cogyard.api.prefer import parse_duration, parse_prefer
-from cogyard.api.request import parse_json, read_body
+from cogyard.api.request import parse_json, read_json_bytes
 from cogyard.api.wire import answer
 from cogyard.api.yard import Yard
 from cogyard.creation import NewPrediction, Repetition
@@ -20,8 +20,8 @@ _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 
 async def read_wanted(yard: Yard, request: Request, kind: Body) -> tuple[JsonObject, NewPrediction]:
-    """The body and what it asks for, with the headers. Raises `InvalidFields`, `InvalidRequest`, `TooLarge`."""
-    raw = await read_body(request, yard.max_body_bytes)
+    """The body and what it asks for, with the headers. Raises as `read_json` does, and `InvalidFields`."""
+    raw = await read_json_bytes(request, yard.max_body_bytes)
     body = parse_json(raw) if raw.strip() else {}
     check_body(body, kind)
     if not isinstance(body, dict):

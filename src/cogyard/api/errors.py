@@ -25,6 +25,7 @@ from cogyard.domain.errors import (
     StorageFull,
     TooLarge,
     Unauthenticated,
+    UnsupportedMedia,
 )
 from cogyard.domain.values import Json
 
@@ -76,6 +77,8 @@ def render(error: CogyardError) -> Response:
             return problem(404, str(error) or NOT_FOUND)
         case InvalidRequest():
             return problem(400, str(error), "Bad request")
+        case UnsupportedMedia():
+            return problem(415, str(error), "Unsupported media type")
         case InvalidFields():
             return _invalid_fields(error)
         case InvalidResource():

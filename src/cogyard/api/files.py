@@ -7,19 +7,20 @@ from datetime import UTC
 from hmac import compare_digest
 
 from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 from starlette.types import Message
 
-from cogyard.api.request import parse_json, parse_page
+from cogyard.api.request import CUT_OFF, parse_json, parse_page
 from cogyard.api.route import resource
 from cogyard.api.streams import is_stream_of_files, open_stream
 from cogyard.api.wire import answer
 from cogyard.api.yard import Yard
 from cogyard.domain.catalog import Account
-from cogyard.domain.errors import InvalidField, InvalidFields, InvalidRequest, NotFound, TooLarge
+from cogyard.domain.errors import InvalidField, InvalidFields, InvalidRequest, NotFound, TooLarge, UnsupportedMedia
 from cogyard.domain.file import File
 from cogyard.domain.values import FileId, JsonObject
 from cogyard.media import DEFAULT, content_type_by_name
@@ -130,12 +131,15 @@ class _form:  # noqa: N801 - reads as a function where it is used
         declared = self._request.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > self._most:
             raise self._too_large
-        if not self._request.headers.get("content-type", "").startswith("multipart/form-data"):
-            raise InvalidRequest("Send the file as multipart/form-data, with its bytes in a part named content.")
+        if not self._request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+            raise UnsupportedMedia("Send the file as multipart/form-data, with its bytes in a part named content.")
         try:
             self._form = await self._request.form(max_files=4, max_fields=1000, max_part_size=FORM_OVERHEAD_BYTES)
-        except MultiPartException as error:
-            raise InvalidRequest(f"The multipart form cannot be read: {error.message}") from None
+        except (MultiPartException, HTTPException) as error:
+            told = error.message if isinstance(error, MultiPartException) else error.detail
+            raise InvalidRequest(f"The multipart form cannot be read: {told}") from None
+        except ClientDisconnect:
+            raise InvalidRequest(CUT_OFF) from None
         return self._form
 
     async def __aexit__(self, *_error: object) -> None:

@@ -1,5 +1,6 @@
 """Bytes of a request into values: bodies, cursors, times, and the address that the client used."""
 
+import asyncio
 import base64
 import binascii
 import json
@@ -11,13 +12,20 @@ from urllib.parse import parse_qs, quote, urlencode
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
-from cogyard.domain.errors import InvalidField, InvalidFields, InvalidRequest, TooLarge
+from cogyard.domain.errors import InvalidField, InvalidFields, InvalidRequest, TooLarge, UnsupportedMedia
 from cogyard.domain.values import Json
 from cogyard.ports import PageKey, PageRequest
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _PLACE = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18}){0,3}")
+_JSON_TYPE = re.compile(r"(?:application|text)/(?:[\w.-]+\+)?json")
+
+BODY_SILENCE = 60.0
+"""Seconds without a byte after which a body counts as cut off."""
+
+CUT_OFF = "The connection was closed before the whole body had arrived."
+
 _LARGEST = 2**64 - 1
 _SMALLEST = -(2**63)
 
@@ -39,13 +47,20 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
 
 
 async def body_chunks(request: Request) -> AsyncIterator[bytes]:
-    """The body as it arrives. Raises `InvalidRequest` when the client goes away before its end."""
-    try:
-        async for chunk in request.stream():
-            if chunk:
-                yield chunk
-    except ClientDisconnect:
-        raise InvalidRequest("The connection was closed before the whole body had arrived.") from None
+    """The body as it arrives. Raises `InvalidRequest` when the client goes away or silent before its end."""
+    stream = aiter(request.stream())
+    while True:
+        try:
+            async with asyncio.timeout(BODY_SILENCE):
+                chunk = await anext(stream)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise InvalidRequest(f"Nothing more of the body came within {BODY_SILENCE:.0f} seconds.") from None
+        except ClientDisconnect:
+            raise InvalidRequest(CUT_OFF) from None
+        if chunk:
+            yield chunk
 
 
 def parse_json(body: bytes) -> Json:
@@ -73,9 +88,18 @@ def _bounded_int(digits: str) -> int:
 
 
 async def read_json(request: Request, limit_bytes: int) -> Json:
-    """The JSON body of a request; an empty one is `{}`."""
-    body = await read_body(request, limit_bytes)
+    """The JSON body of a request; an empty one is `{}`. Raises as `read_json_bytes` and `parse_json` do."""
+    body = await read_json_bytes(request, limit_bytes)
     return parse_json(body) if body.strip() else {}
+
+
+async def read_json_bytes(request: Request, limit_bytes: int) -> bytes:
+    """A body that says that it is JSON, or says nothing. Raises `UnsupportedMedia`, `TooLarge`, `InvalidRequest`."""
+    body = await read_body(request, limit_bytes)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if body.strip() and kind and not _JSON_TYPE.fullmatch(kind):
+        raise UnsupportedMedia(f"Send the body as application/json; its Content-Type is {kind[:80]!r}.")
+    return body
 
 
 def base_url(request: Request, public_url: str | None) -> str:
@@ -109,7 +133,7 @@ def parse_time(request: Request, name: str) -> datetime | None:
 def parse_page(request: Request, limit: int, *, ascending: bool = False) -> PageRequest:
     """The page that a request's `cursor` asks for. Raises `InvalidRequest` for a cursor that we did not make."""
     text = request.query_params.get("cursor")
-    if text is None:
+    if not text:
         return PageRequest(limit=limit, ascending=ascending)
     try:
         fields = parse_qs(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode("ascii"))

@@ -19,6 +19,7 @@ import uvloop
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from cogyard.api.protocol import BoundedHttp
 from cogyard.cli.client import connect
 from cogyard.cli.push import PushOptions, push_folder
 from cogyard.cli.terminal import CliError, Exit, Terminal
@@ -118,7 +119,7 @@ def _server(
     config = uvicorn.Config(
         running.app,
         loop="none",
-        http="httptools",
+        http=BoundedHttp,
         ws="none",
         lifespan="off",
         log_config=None,

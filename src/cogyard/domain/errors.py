@@ -5,6 +5,7 @@ CogyardError
 ├── Forbidden              the caller may see the thing and not do this to it
 ├── NotFound               there is no such thing, or the caller may not see it
 ├── InvalidRequest         the request itself is malformed
+├── UnsupportedMedia       the body is of a kind that is not taken here
 ├── InvalidFields          a body or an input breaks its schema; names every field at fault
 ├── InvalidResource        a field of a model (or other resource) has an unusable value
 ├── InvalidVersion         the version that was named does not exist
@@ -40,6 +41,10 @@ class NotFound(CogyardError):
 
 class InvalidRequest(CogyardError):
     """The request cannot be understood; `str()` says what to change."""
+
+
+class UnsupportedMedia(CogyardError):
+    """The body's content type is not taken here; `str()` says which one is."""
 
 
 @dataclass(frozen=True, slots=True)
