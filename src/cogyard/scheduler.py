@@ -7,7 +7,7 @@ from typing import Protocol
 import structlog
 
 from cogyard.domain.errors import CogyardError
-from cogyard.domain.schedule import Demand, Limits, Start, Stop, Target, decide
+from cogyard.domain.schedule import Action, Demand, Limits, Start, Stop, Target, decide
 from cogyard.ports import Bus, Clock, Placement
 
 MIN_INTERVAL = 0.02
@@ -62,17 +62,23 @@ class Scheduler:
         try:
             demand = await self._store.demand()
             targets = await self._store.targets(*self._official)
-            instances, resting = self._placement.instances(), self._placement.resting()
-            actions = decide(demand, targets, instances, self._limits, self._clock.now(), resting=resting)
-            for action in actions:
-                match action:
-                    case Start(queue=queue):
-                        await self._placement.start(queue)
-                    case Stop(instance=instance, reason=reason):
-                        await self._placement.stop(instance, reason)
         except CogyardError as fault:
-            # a full disk or a version that vanished must not end the scheduler; the next round tries again
             self._log.error("scheduler.failed", error=str(fault))
+            return
+        instances, resting = self._placement.instances(), self._placement.resting()
+        for action in decide(demand, targets, instances, self._limits, self._clock.now(), resting=resting):
+            try:
+                await self._act(action)
+            except CogyardError as fault:
+                # a full disk, or a version that vanished: the others go on, the next round tries again
+                self._log.error("scheduler.failed", error=str(fault), action=str(action))
+
+    async def _act(self, action: Action) -> None:
+        match action:
+            case Start(queue=queue):
+                await self._placement.start(queue)
+            case Stop(instance=instance, reason=reason):
+                await self._placement.stop(instance, reason)
 
 
 async def _first(*waits: Awaitable[bool]) -> None:

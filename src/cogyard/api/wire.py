@@ -88,8 +88,6 @@ class Wire:
             shown["deployment"] = prediction.deployment
         if prediction.deadline is not None:
             shown["deadline"] = prediction.deadline
-        if prediction.destination is not None:
-            shown["destination"] = prediction.destination
         if prediction.webhook is not None:
             shown["webhook"] = prediction.webhook
         if prediction.webhook_events_filter is not None:
