@@ -10,7 +10,7 @@ from pydantic_core import PydanticUndefined
 from cogyard.settings import Settings
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
-COMMANDS = ("", "serve", "push", "run", "doctor", "models", "predictions", "token")
+COMMANDS = ("", "serve", "push", "run", "doctor", "stand-in", "models", "predictions", "token")
 
 
 def settings_page() -> str:

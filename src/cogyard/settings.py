@@ -29,6 +29,12 @@ class Settings(BaseSettings):
         None, ge=0, le=65535, description="Port for HTTPS; by default 393 above the HTTP port (5443), or a free one."
     )
     tls: bool = Field(True, description="Serve HTTPS too, with a certificate of a local authority.")
+    stand_in: bool = Field(
+        False, description="Answer as api.replicate.com too, to programs of this machine under `cogyard stand-in`."
+    )
+    stand_in_port: int = Field(
+        443, ge=1, le=65535, description="Loopback port for that; unmodified programs look at 443 only."
+    )
     token: str | None = Field(None, min_length=1, description="The first admin's API token; made up when unset.")
     owner: str = Field("cogyard", description="The first admin's username, which owns the starter models.")
     public_url: str | None = Field(

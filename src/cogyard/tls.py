@@ -16,6 +16,14 @@ import trustme
 
 ALWAYS = ("localhost", "127.0.0.1", "::1")
 
+STAND_IN_HOST = "api.replicate.com"
+
+STAND_IN_HOSTS = (STAND_IN_HOST, "replicate.com", "stream.replicate.com", "replicate.delivery")
+"""Replicate's own names, which this machine answers to where the stand-in is on and never else (ADR 8)."""
+
+STAND_IN_NAMES = (*STAND_IN_HOSTS, "*.replicate.delivery")
+"""The same, as a certificate names them."""
+
 VALID_FOR = timedelta(days=397)
 """The longest that browsers accept."""
 

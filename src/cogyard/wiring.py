@@ -59,6 +59,7 @@ from cogyard.settings import Settings
 from cogyard.store import open_store
 from cogyard.store.sqlite import SqliteStore
 from cogyard.timekeeper import Timekeeper
+from cogyard.tls import STAND_IN_HOSTS
 from cogyard.trainings import Trainings
 from cogyard.uploads import Uploads
 from cogyard.validation import compile_input
@@ -200,6 +201,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
                 max_body_bytes=settings.max_body_bytes,
                 max_push_bytes=settings.max_push_bytes,
                 public_url=settings.public_url,
+                borrowed_hosts=STAND_IN_HOSTS if settings.stand_in else (),
                 not_ready=lambda: ["the server is stopping"] if running.stopping else [],
             )
         )

@@ -1,7 +1,7 @@
 """What the handlers share: the use cases, and how to meet a request (who calls, at which address, how to render)."""
 
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -69,6 +69,8 @@ class Yard:
     max_body_bytes: int
     max_push_bytes: int
     public_url: str | None
+    #: hosts of others that this server stands in for, if any
+    borrowed_hosts: Collection[str]
     #: sentences that say why the server is not ready; empty when it is
     not_ready: Callable[[], list[str]]
 
@@ -96,8 +98,9 @@ class Yard:
         return endpoint
 
     def base(self, request: Request) -> str:
-        """`scheme://host` for the URLs of this answer."""
-        return base_url(request, self.public_url)
+        """`scheme://host` for the URLs of this answer; who came by a borrowed name knows no other address."""
+        is_borrowed = request.headers.get("host", "").partition(":")[0].lower() in self.borrowed_hosts
+        return base_url(request, None if is_borrowed else self.public_url)
 
     def wire(self, request: Request) -> Wire:
         """The renderer for this request's client."""

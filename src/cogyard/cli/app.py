@@ -11,7 +11,7 @@ import typer
 from cogyard import __version__
 from cogyard.cli.client import Client, connect
 from cogyard.cli.groups import HELP, Force
-from cogyard.cli.terminal import CliError, Terminal, wants_color
+from cogyard.cli.terminal import CliError, Exit, Terminal, wants_color
 
 Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many rows.")]
 ModelName = Annotated[str, typer.Argument(metavar="OWNER/NAME")]
@@ -64,6 +64,8 @@ def _build(state: _State) -> typer.Typer:
 
     for command in (_push(state), _run(state), more.train_command(state.speak), _doctor(state)):
         app.command()(command)
+    # the options behind the program's name are its own
+    app.command("stand-in", context_settings={"allow_interspersed_args": False})(_stand_in(state))
 
     groups: dict[str, dict[str, Callable[..., None]]] = {
         "models": {**_model_commands(state, resources), **more.model_commands(state.speak)},
@@ -152,6 +154,28 @@ def _doctor(state: _State) -> Callable[..., None]:
     return doctor
 
 
+def _stand_in(state: _State) -> Callable[..., None]:
+    def stand_in(
+        command: Annotated[
+            list[str] | None, typer.Argument(metavar="PROGRAM [ARGUMENTS]...", show_default=False)
+        ] = None,
+        print_hosts: Annotated[
+            bool, typer.Option("--print-hosts", help="Show what a hosts file needs, and run nothing.")
+        ] = False,
+    ) -> None:
+        """Run a program for which this server is api.replicate.com."""
+        from cogyard.cli import stand_in as standing
+
+        if print_hosts:
+            state.terminal.result(standing.hosts_lines(), end="")
+        elif not command:
+            raise CliError("Say which program to run: cogyard stand-in -- PROGRAM", Exit.usage)
+        else:
+            standing.run_program(state.terminal, command, state.token)
+
+    return stand_in
+
+
 def _model_commands(state: _State, resources: Any) -> dict[str, Callable[..., None]]:  # noqa: ANN401 - a module
     def list_models(limit: Limit = 100) -> None:
         """List public models."""
@@ -224,10 +248,18 @@ def _token_commands(state: _State, resources: Any) -> dict[str, Callable[..., No
     return {"list": list_tokens, "create": create, "disable": disable}
 
 
+def _own_arguments(arguments: list[str]) -> list[str]:
+    """Those that are not of a program that we are to run."""
+    start = arguments.index("stand-in") + 1 if "stand-in" in arguments else len(arguments)
+    ends = (number for number in range(start, len(arguments)) if not arguments[number].startswith("-"))
+    own = arguments[: next(ends, len(arguments))]
+    return own[: own.index("--")] if "--" in own else own
+
+
 def run() -> None:
     """Run the command line."""
     state = _State()
-    if "--json" in sys.argv:
+    if "--json" in _own_arguments(sys.argv):
         # the flag is also understood behind the command, where people write it
         state.terminal = Terminal(as_json=True, color=False)
         sys.argv.remove("--json")

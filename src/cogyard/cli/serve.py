@@ -27,7 +27,7 @@ from cogyard.clock import SystemClock
 from cogyard.domain.errors import CogyardError
 from cogyard.ids import new_token
 from cogyard.settings import Settings
-from cogyard.tls import Certificates, ensure_certificates
+from cogyard.tls import STAND_IN_HOST, STAND_IN_NAMES, Certificates, ensure_certificates
 from cogyard.wiring import Running, start
 
 TLS_OFFSET = 393
@@ -88,19 +88,21 @@ async def _serve(settings: Settings, terminal: Terminal, install: Path | None) -
     plain = _listen(settings.host, settings.port, "COGYARD_PORT")
     port = plain.getsockname()[1]
     secure = _listen_tls(settings, port)
+    borrowed = _listen_as_stand_in(settings, secure)
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         secret = settings.token or _kept_token(data / "admin.token")
-        hosts = [settings.host]
+        hosts = [settings.host, *(STAND_IN_NAMES if settings.stand_in else ())]
         certificates = (
-            await asyncio.to_thread(ensure_certificates, data / "tls", hosts, SystemClock().now()) if secure else None
+            await asyncio.to_thread(ensure_certificates, data / "tls", hosts, SystemClock().now())
+            if secure or borrowed
+            else None
         )
         async with start(settings, secret) as running:
-            servers = [_server(running, plain)]
-            if secure is not None and certificates is not None:
-                servers.append(_server(running, secure, certificates))
+            encrypted = [_server(running, sock, certificates) for sock in (secure, borrowed) if sock is not None]
+            servers = [_server(running, plain), *encrypted]
             tasks = [asyncio.create_task(server.serve([sock])) for server, sock in servers]
-            address = _Address(settings.host, port, secure.getsockname()[1] if secure else None, certificates)
+            address = _Address(settings, port, secure.getsockname()[1] if secure else None, certificates)
             working = asyncio.create_task(_welcome(terminal, running, address, secret, install))
             await asyncio.wait({asyncio.create_task(stop.wait()), *tasks}, return_when=asyncio.FIRST_COMPLETED)
             terminal.say("stopping")
@@ -158,8 +160,11 @@ def _listen(host: str, port: int, setting: str) -> socket.socket:
         sock.listen(2048)
     except OSError as error:
         sock.close()
+        remedy = "Stop what uses it"
+        if isinstance(error, PermissionError):
+            remedy = f"On Linux allow it with `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`"
         raise CliError(
-            f"Port {port} of {host} cannot be used: {error.strerror or error}. Stop what uses it, or choose another "
+            f"Port {port} of {host} cannot be used: {error.strerror or error}. {remedy}, or choose another "
             f"one with {setting}.",
             Exit.server,
             "The server cannot start",
@@ -178,14 +183,28 @@ def _listen_tls(settings: Settings, port: int) -> socket.socket | None:
         return _listen(settings.host, 0, "COGYARD_TLS_PORT")
 
 
+def _listen_as_stand_in(settings: Settings, secure: socket.socket | None) -> socket.socket | None:
+    """On loopback only, whatever the other addresses are; None when it is off, or HTTPS is there already."""
+    if not settings.stand_in:
+        return None
+    if secure is not None and secure.getsockname()[:2] in (
+        ("127.0.0.1", settings.stand_in_port),
+        ("0.0.0.0", settings.stand_in_port),
+    ):
+        return None
+    return _listen("127.0.0.1", settings.stand_in_port, "COGYARD_STAND_IN_PORT")
+
+
 class _Address:
     """Where the server is, for people on this machine."""
 
-    def __init__(self, host: str, port: int, tls_port: int | None, certificates: Certificates | None) -> None:
+    def __init__(self, settings: Settings, port: int, tls_port: int | None, certificates: Certificates | None) -> None:
+        host = settings.host
         shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
         self.plain = f"http://{shown}:{port}"
         self.secure = f"https://{shown}:{tls_port}" if tls_port else None
         self.certificates = certificates
+        self.stand_in_port = settings.stand_in_port if settings.stand_in else None
 
 
 def _kept_token(path: Path) -> str:
@@ -251,6 +270,9 @@ def _instructions(address: _Address, secret: str, installed: list[str]) -> str:
         f'curl -H "Authorization: Bearer $REPLICATE_API_TOKEN" {base}/v1/account',
         "",
     ]
+    if address.stand_in_port is not None:
+        port = "" if address.stand_in_port == 443 else f":{address.stand_in_port}"
+        lines += [f"# programs that say https://{STAND_IN_HOST}{port}, as they are", "cogyard stand-in -- PROGRAM", ""]
     if installed:
         lines += ["# models", *(f"  {reference}" for reference in installed), ""]
     return "\n".join(lines) + "\n"
