@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Protocol
 
 from cogyard.domain.catalog import (
+    VERSION_ID,
     Account,
     AccountKind,
+    Alias,
     Model,
     Price,
     Version,
@@ -16,7 +18,7 @@ from cogyard.domain.catalog import (
     may_see,
 )
 from cogyard.domain.compatibility import breaking_changes
-from cogyard.domain.errors import BreakingChange, Conflict, Forbidden, InvalidRequest, NotFound
+from cogyard.domain.errors import BreakingChange, Conflict, Forbidden, InvalidRequest, InvalidResource, NotFound
 from cogyard.domain.prediction import Prediction, Status
 from cogyard.domain.values import JsonObject, ModelId, PredictionId, VersionId
 from cogyard.hardware import check_hardware
@@ -159,6 +161,7 @@ class Models:
             (users.other_accounts, "other accounts have predictions of it"),
             (users.trainings, "it is the base of a training"),
             (users.deployments, "a deployment uses it"),
+            (users.aliases, "an alias stands for it"),
             (users.unfinished, "predictions of it have not ended yet"),
         ):
             if is_used:
@@ -173,6 +176,36 @@ class Models:
         await self._check_compatible(model, found.openapi_schema, force=force)
         await self._store.promote(model.id, found.id)
         return await self.get(caller, owner, name)
+
+    async def aliases(self, caller: Account, owner: str, name: str) -> Sequence[Alias]:
+        """The ids that stand for versions of a model, newest first. Raises `NotFound`."""
+        return await self._store.list_aliases((await self.get(caller, owner, name)).id)
+
+    async def put_alias(
+        self, caller: Account, owner: str, name: str, alias: VersionId, version: VersionId | None
+    ) -> Alias:
+        """Let an id from elsewhere stand for a version, by default the latest.
+
+        Raises `NotFound`, `Forbidden`, `InvalidResource`.
+        """
+        model = await self._own(caller, owner, name)
+        wanted = version or model.latest_version
+        found = await self._store.get_model_version(model.id, wanted) if wanted else None
+        if found is None:
+            raise InvalidResource("version", f"{model.full_name} has no such version")
+        if not VERSION_ID.fullmatch(alias):
+            raise InvalidResource("id", "must be a version's id, 64 hex digits in lower case")
+        if await self._store.get_version(alias) is not None:
+            raise InvalidResource("id", "is the id of a version of this server")
+        made = Alias(id=alias, version=found.id, created_at=self._clock.now())
+        await self._store.put_alias(model.id, made)
+        return made
+
+    async def remove_alias(self, caller: Account, owner: str, name: str, alias: VersionId) -> None:
+        """Let an id stand for nothing again. Raises `NotFound`, `Forbidden`."""
+        model = await self._own(caller, owner, name)
+        if not await self._store.remove_alias(model.id, alias):
+            raise NotFound
 
     async def set_official(
         self, caller: Account, owner: str, name: str, *, is_official: bool, price: Price | None

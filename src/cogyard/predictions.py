@@ -205,11 +205,11 @@ class Predictions:
         return model, version
 
     async def _resolve_bare(self, caller: Account, wanted: VersionId | None) -> tuple[Model, Version]:
-        version = await self._store.get_version(wanted) if wanted else None
-        if version is None:
+        if wanted is None:
             raise InvalidVersion
-        for model in await self._store.models_of_version(version.id):
-            if may_see(caller, model):
+        for model in await self._store.models_of_version(wanted):
+            version = await self._store.get_model_version(model.id, wanted)
+            if version is not None and may_see(caller, model):
                 return model, version
         raise InvalidVersion
 

@@ -20,7 +20,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from cogyard.clock import SystemClock
-from cogyard.domain.catalog import Account, AccountKind, BuildConfig, Model, Version
+from cogyard.domain.catalog import Account, AccountKind, Alias, BuildConfig, Model, Version
 from cogyard.domain.errors import Conflict, StorageFull
 from cogyard.domain.events import CancelRequested, Event, Interrupted, Log, Output, Started, Succeeded
 from cogyard.domain.file import Content, File, FileKind
@@ -213,6 +213,36 @@ def test_versions_belong_to_models_and_the_last_pushed_is_the_latest(tmp_path: P
         assert [entry.name for entry in await store.models_of_version(version(1).id)] == ["model", "other"]
         listed = await store.list_versions(one.id, PageRequest(limit=10))
         assert [entry.id for entry in listed.items] == [version(2).id, version(1).id]
+
+    with_store(tmp_path, scenario)
+
+
+def test_an_alias_stands_for_a_version_of_its_model(tmp_path: Path) -> None:
+    foreign = VersionId("f" * 64)
+
+    async def scenario(store: SqliteStore, account: Account) -> None:
+        one, other = await store.create_model(model(account)), await store.create_model(model(account, "other"))
+        for made in (version(1), version(2)):
+            await store.add_version(one.id, made)
+        await store.add_version(other.id, version(1))
+        assert await store.get_model_version(one.id, foreign) is None
+
+        await store.put_alias(one.id, Alias(id=foreign, version=version(1).id, created_at=NOW))
+        await store.put_alias(other.id, Alias(id=foreign, version=version(1).id, created_at=NOW))
+        assert await store.get_model_version(one.id, foreign) == version(1)
+        assert await store.get_version(foreign) is None
+        assert [entry.name for entry in await store.models_of_version(foreign)] == ["model", "other"]
+        assert (await store.version_users(one, version(1).id)).aliases
+
+        await store.put_alias(one.id, Alias(id=foreign, version=version(2).id, created_at=NOW))
+        assert await store.get_model_version(one.id, foreign) == version(2)
+        assert await store.list_aliases(one.id) == [Alias(id=foreign, version=version(2).id, created_at=NOW)]
+        assert await store.remove_version(one, version(2).id, NOW)
+        assert await store.get_model_version(one.id, foreign) is None
+
+        assert await store.remove_alias(other.id, foreign)
+        assert not await store.remove_alias(other.id, foreign)
+        assert list(await store.models_of_version(foreign)) == []
 
     with_store(tmp_path, scenario)
 

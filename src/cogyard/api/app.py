@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cogyard.api import (
     account,
+    aliases,
     collections,
     deployments,
     files,
@@ -37,6 +38,7 @@ def create_app(yard: Yard) -> ASGIApp:
         *trainings.routes(yard),
         *deployments.routes(yard),
         *models.routes(yard),
+        *aliases.routes(yard),
         *collections.routes(yard),
         *search.routes(yard),
         *files.routes(yard),

@@ -14,6 +14,7 @@ PATH_WORDS: dict[str, tuple[str, JsonObject]] = {
     "owner": ("The account that it belongs to.", _TEXT),
     "name": ("Its name.", _TEXT),
     "version": ("The version's id, 64 hex digits.", _TEXT),
+    "alias": ("The id that the version has elsewhere, 64 hex digits.", _TEXT),
     "id": ("Its id.", _TEXT),
     "slug": ("The collection's slug.", _TEXT),
     "token": ("From `urls.stream` of the prediction.", _TEXT),

@@ -220,6 +220,12 @@ SCHEMAS: JsonObject = {
         cog_version=_TEXT,
         openapi_schema=_OBJECT,
     ),
+    "AliasRequest": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {"version": {**_HEX, "description": "By default the latest one."}},
+    },
+    "Alias": _object(["id", "version", "created_at"], id=_HEX, version=_HEX, created_at=_TIME),
     "PushEvent": _object(
         ["event"],
         event={"type": "string", "enum": ["log", "ping", "version", "error"]},

@@ -49,6 +49,29 @@ async def promote(client: Client, terminal: Terminal, reference: str, *, force: 
     terminal.document(changed) if terminal.as_json else terminal.result(f"{name} runs {version[:12]} now")
 
 
+async def set_alias(client: Client, terminal: Terminal, name: str, alias: str, version: str | None) -> None:
+    """Let an id that a version has elsewhere stand for one here, by default the latest."""
+    body: JsonObject = {} if version is None else {"version": version}
+    made = await client.send("PUT", f"/models/{name}/aliases/{alias}", body)
+    say = f"{name}:{alias} runs {made.get('version')}"
+    terminal.document(made) if terminal.as_json else terminal.result(say)
+
+
+async def remove_alias(client: Client, terminal: Terminal, name: str, alias: str) -> None:
+    """Let an id stand for nothing again."""
+    await client.send("DELETE", f"/models/{name}/aliases/{alias}")
+    terminal.document({"deleted": alias}) if terminal.as_json else terminal.result(f"{name}:{alias} runs nothing now")
+
+
+async def list_aliases(client: Client, terminal: Terminal, name: str) -> None:
+    """The ids that stand for versions of a model."""
+    rows = await client.pages(f"/models/{name}/aliases", 1000)
+    if terminal.as_json:
+        terminal.document(list(rows))
+        return
+    terminal.table(("id", "version", "created"), ((row["id"], row["version"], row["created_at"]) for row in rows))
+
+
 async def update_model(client: Client, terminal: Terminal, name: str, changes: JsonObject) -> None:
     """Change what is told of a model."""
     if not changes:

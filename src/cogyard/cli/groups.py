@@ -75,7 +75,36 @@ def model_commands(speak: Speak) -> Commands:
         """Delete a private model without versions, or one version of a private model."""
         speak(lambda client, terminal: curation.delete_model(client, terminal, reference))
 
-    return {"search": search, "official": official, "promote": promote, "update": update, "delete": delete}
+    return {
+        "search": search,
+        "official": official,
+        "promote": promote,
+        **_alias_commands(speak),
+        "update": update,
+        "delete": delete,
+    }
+
+
+def _alias_commands(speak: Speak) -> Commands:
+    from cogyard.cli import curation
+
+    def alias(
+        name: Model,
+        identifier: Annotated[str, typer.Argument(metavar="FOREIGN_ID", help="The id that it has elsewhere.")],
+        version: Annotated[str | None, typer.Argument(metavar="[VERSION]", help="One of ours; the latest.")] = None,
+        remove: Annotated[bool, typer.Option("--remove", help="Let the id stand for nothing again.")] = False,
+    ) -> None:
+        """Let a version be called by an id that Replicate gave it."""
+        if remove:
+            speak(lambda client, terminal: curation.remove_alias(client, terminal, name, identifier))
+        else:
+            speak(lambda client, terminal: curation.set_alias(client, terminal, name, identifier, version))
+
+    def aliases(name: Model) -> None:
+        """List the ids from elsewhere by which versions of a model can be called."""
+        speak(lambda client, terminal: curation.list_aliases(client, terminal, name))
+
+    return {"alias": alias, "aliases": aliases}
 
 
 def deployment_commands(speak: Speak) -> Commands:

@@ -164,6 +164,15 @@ def component(openapi_schema: JsonObject, name: str) -> JsonObject:
     return found if isinstance(found, dict) else {}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alias:
+    """An id that a version has elsewhere: a model's callers may go on using it (`api-contract.md` §4.7, overrides)."""
+
+    id: VersionId
+    version: VersionId
+    created_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """How a caller names what to run: any of `id`, `owner/name`, `owner/name:id` (`api-contract.md` §5.1)."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from cogyard.domain.catalog import Account, AccountKind, Collection, Model, Token, Version
+from cogyard.domain.catalog import Account, AccountKind, Alias, Collection, Model, Token, Version
 from cogyard.domain.deployment import Deployment, Release
 from cogyard.domain.prediction import Prediction
 from cogyard.domain.schedule import Target
@@ -63,6 +63,7 @@ class VersionUsers:
     trainings: bool
     unfinished: bool
     deployments: bool
+    aliases: bool
 
 
 class CatalogStore(Protocol):
@@ -113,7 +114,7 @@ class CatalogStore(Protocol):
         ...
 
     async def get_model_version(self, model: ModelId, version: VersionId) -> Version | None:
-        """A version of this model."""
+        """A version of this model, by its id or by an alias of the model's."""
         ...
 
     async def list_versions(self, model: ModelId, page: PageRequest) -> Page[Version]:
@@ -121,7 +122,19 @@ class CatalogStore(Protocol):
         ...
 
     async def models_of_version(self, version: VersionId) -> Sequence[Model]:
-        """The models that have this version, the first to have it first."""
+        """The models that have this version, the first to have it first, then those where the id is an alias."""
+        ...
+
+    async def put_alias(self, model: ModelId, alias: Alias) -> None:
+        """Let an id stand for one of the model's versions, whatever it stood for before."""
+        ...
+
+    async def remove_alias(self, model: ModelId, alias: VersionId) -> bool:
+        """Forget one; False when the model has none of that id."""
+        ...
+
+    async def list_aliases(self, model: ModelId) -> Sequence[Alias]:
+        """The model's aliases, newest first."""
         ...
 
     async def add_example(self, model: ModelId, prediction: PredictionId) -> None:

@@ -10,6 +10,7 @@ from cogyard.domain.errors import Conflict
 from cogyard.domain.prediction import Prediction, PredictionKind
 from cogyard.domain.values import ModelId, PredictionId, VersionId
 from cogyard.ports import ModelOrder, Page, PageRequest, VersionUsers
+from cogyard.store import aliases as alias_statements
 from cogyard.store import predictions as prediction_statements
 from cogyard.store.deployments import is_deployed
 from cogyard.store.paging import cut
@@ -92,6 +93,7 @@ def remove_version(connection: Connection, model: Model, version: VersionId, at:
     """
     mine = (model_versions.c.model == model.id) & (model_versions.c.version == version)
     connection.execute(delete(model_versions).where(mine))
+    alias_statements.forget_version(connection, model.id, version)
     ran = (predictions.c.version == version) & (predictions.c.model == model.full_name)
     gone = select(predictions.c.id).where(ran)
     connection.execute(update(files).where(files.c.prediction.in_(gone)).values(expires_at=at))
@@ -121,6 +123,7 @@ def version_users(connection: Connection, model: Model, version: VersionId) -> V
         trainings=connection.execute(trainings.limit(1)).first() is not None,
         unfinished=connection.execute(unfinished.limit(1)).first() is not None,
         deployments=is_deployed(connection, version),
+        aliases=alias_statements.is_aliased(connection, model.id, version),
     )
 
 
@@ -131,10 +134,10 @@ def get_version(connection: Connection, version: VersionId) -> Version | None:
 
 
 def get_model_version(connection: Connection, model: ModelId, version: VersionId) -> Version | None:
-    """A version of this model."""
+    """A version of this model, by its id or by an alias."""
     wanted = _OF_MODEL.where(model_versions.c.model == model, versions.c.id == version)
     row = connection.execute(wanted).mappings().one_or_none()
-    return None if row is None else to_version(row)
+    return alias_statements.version_of(connection, model, version) if row is None else to_version(row)
 
 
 def list_versions(connection: Connection, model: ModelId, page: PageRequest) -> Page[Version]:
@@ -145,14 +148,15 @@ def list_versions(connection: Connection, model: ModelId, page: PageRequest) -> 
 
 
 def models_of_version(connection: Connection, version: VersionId) -> Sequence[Model]:
-    """The first to have it first."""
+    """The first to have it first; those that have it under an alias after them."""
     wanted = (
         select(models)
         .join(model_versions, model_versions.c.model == models.c.id)
         .where(model_versions.c.version == version)
         .order_by(model_versions.c.number)
     )
-    return [to_model(row) for row in connection.execute(wanted).mappings()]
+    found = [to_model(row) for row in connection.execute(wanted).mappings()]
+    return [*found, *alias_statements.models_of(connection, version)]
 
 
 def add_example(connection: Connection, model: ModelId, prediction: PredictionId) -> None:

@@ -5,18 +5,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import TextIO
 
-from cogyard.domain.catalog import Collection, Model, Version
+from cogyard.domain.catalog import Alias, Collection, Model, Version
 from cogyard.domain.deployment import Deployment, Release
+from cogyard.domain.meaning import Vector
 from cogyard.domain.prediction import Prediction
 from cogyard.domain.schedule import Target
 from cogyard.domain.values import AccountId, DeploymentId, ModelId, PredictionId, VersionId
 from cogyard.ports import Clock, ModelOrder, Page, PageRequest, VersionUsers
-from cogyard.store import catalog, collections, deployments, search
+from cogyard.store import aliases, catalog, collections, deployments, search, vectors
 from cogyard.store.sqlite_core import SqliteCore
 
 
 class SqliteCatalog(SqliteCore):
-    """Implements `ports.CatalogStore`, `CollectionStore`, `DeploymentStore`; what each method does stands there."""
+    """Implements `ports.CatalogStore`, `VectorStore`, `CollectionStore`, `DeploymentStore`; what each method does stands there."""
 
     def __init__(self, path: Path, clock: Clock, lock: TextIO) -> None:
         super().__init__(path, clock, lock)
@@ -48,6 +49,18 @@ class SqliteCatalog(SqliteCore):
         """See `ports.CatalogStore`."""
         return await self._read(search.search_models, question, limit)
 
+    async def models_without_vector(self, embedder: VersionId, limit: int) -> Sequence[tuple[ModelId, str]]:
+        """See `ports.VectorStore`."""
+        return await self._read(vectors.missing, embedder, limit)
+
+    async def save_vectors(self, embedder: VersionId, made: Sequence[tuple[ModelId, str, Vector]]) -> None:
+        """See `ports.VectorStore`."""
+        await self._write(vectors.save, embedder, made)
+
+    async def nearest_models(self, embedder: VersionId, vector: Vector, limit: int) -> Sequence[Model]:
+        """See `ports.VectorStore`."""
+        return await self._read(vectors.nearest, embedder, vector, limit)
+
     async def add_version(self, model: ModelId, version: Version) -> bool:
         """See `ports.CatalogStore`."""
         return await self._write(catalog.add_version, model, version)
@@ -66,7 +79,7 @@ class SqliteCatalog(SqliteCore):
         if (model, version) in self._members:
             return await self.get_version(version)
         found = await self._read(catalog.get_model_version, model, version)
-        if found is not None:
+        if found is not None and found.id == version:  # what an alias stands for can change
             self._members.add((model, version))
         return found
 
@@ -77,6 +90,18 @@ class SqliteCatalog(SqliteCore):
     async def models_of_version(self, version: VersionId) -> Sequence[Model]:
         """See `ports.CatalogStore`."""
         return await self._read(catalog.models_of_version, version)
+
+    async def put_alias(self, model: ModelId, alias: Alias) -> None:
+        """See `ports.CatalogStore`."""
+        await self._write(aliases.put, model, alias)
+
+    async def remove_alias(self, model: ModelId, alias: VersionId) -> bool:
+        """See `ports.CatalogStore`."""
+        return await self._write(aliases.remove, model, alias)
+
+    async def list_aliases(self, model: ModelId) -> Sequence[Alias]:
+        """See `ports.CatalogStore`."""
+        return await self._read(aliases.of_model, model)
 
     async def promote(self, model: ModelId, version: VersionId) -> None:
         """See `ports.CatalogStore`."""

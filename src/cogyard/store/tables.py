@@ -14,6 +14,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -147,6 +148,18 @@ model_versions = Table(
     Column("model", Number, ForeignKey("models.id"), nullable=False),
     Column("version", String(64), ForeignKey("versions.id"), nullable=False, index=True),
     UniqueConstraint("model", "version"),
+)
+
+#: ids that a version has elsewhere, and that callers may go on using
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("id", String(64), nullable=False, index=True),
+    Column("model", Number, ForeignKey("models.id"), nullable=False),
+    Column("version", String(64), ForeignKey("versions.id"), nullable=False, index=True),
+    Column("created_at", Time, nullable=False),
+    UniqueConstraint("model", "id"),
 )
 
 examples = Table(
@@ -323,6 +336,18 @@ collection_models = Table(
     Column("collection", Number, ForeignKey("collections.number", ondelete="CASCADE"), nullable=False),
     Column("model", Number, ForeignKey("models.id", ondelete="CASCADE"), nullable=False),
     UniqueConstraint("collection", "model"),
+)
+
+#: what an embedding model made of a model's text; gone as soon as the text changes
+model_vectors = Table(
+    "model_vectors",
+    metadata,
+    Column("model", Number, ForeignKey("models.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    #: version of the embedding model
+    Column("embedder", String(64), nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    #: numbers of 32 bits
+    Column("vector", LargeBinary, nullable=False),
 )
 
 #: creates that must not happen twice: what was asked, by whom, and the prediction that came of it
