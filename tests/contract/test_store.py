@@ -236,6 +236,7 @@ def test_an_alias_stands_for_a_version_of_its_model(tmp_path: Path) -> None:
 
         await store.put_alias(one.id, Alias(id=foreign, version=version(2).id, created_at=NOW))
         assert await store.get_model_version(one.id, foreign) == version(2)
+        assert [entry.name for entry in await store.models_of_version(foreign)] == ["model", "other"]
         assert await store.list_aliases(one.id) == [Alias(id=foreign, version=version(2).id, created_at=NOW)]
         assert await store.remove_version(one, version(2).id, NOW)
         assert await store.get_model_version(one.id, foreign) is None

@@ -97,12 +97,30 @@ async def _server(url: str | None, token: str | None) -> list[Check]:
         if error.code is Exit.not_allowed:
             return [Check("server", "ok", base), Check("token", "fail", error.detail)]
         return [Check("server", "fail", error.detail), _port(base)]
+    found += await asyncio.to_thread(_stand_in)
     bundle = data_folder() / "tls" / "ca-bundle.pem"
     if bundle.is_file():
         trusted = os.environ.get("SSL_CERT_FILE") == str(bundle)
         hint = "SSL_CERT_FILE names it" if trusted else f"export SSL_CERT_FILE={bundle} for Python clients"
         found.append(Check("https", "ok" if trusted else "warn", hint))
     return found
+
+
+def _stand_in() -> list[Check]:
+    """Whether Replicate's names lead where they should; nothing to say where they are left alone."""
+    from cogyard.cli.stand_in import HOSTS, check_server, is_switched_on, leads_here
+
+    authority = data_folder() / "tls" / "ca.pem"
+    for_all = leads_here(HOSTS.read_text(encoding="utf-8")) if HOSTS.is_file() else False
+    if not is_switched_on(authority.parent):
+        warning = f"{HOSTS} sends api.replicate.com to this machine, and no stand-in is on: take that line out"
+        return [Check("stand-in", "warn", warning)] if for_all else []
+    try:
+        check_server(authority)
+    except CliError as error:
+        return [Check("stand-in", "warn", error.detail)]
+    whom = f"every program, by {HOSTS}" if for_all else "programs under `cogyard stand-in`"
+    return [Check("stand-in", "ok", f"answers as api.replicate.com to {whom}")]
 
 
 def _port(base: str) -> Check:

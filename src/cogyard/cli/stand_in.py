@@ -60,6 +60,11 @@ def check_server(authority: Path) -> None:
     _ask(authority, "")
 
 
+def is_switched_on(folder: Path) -> bool:
+    """Whether the server that keeps its certificate in this folder was last started as a stand-in."""
+    return f'"{STAND_IN_HOST}"' in _read(folder / "server.json")
+
+
 def leads_here(hosts: str) -> bool:
     """Whether a hosts file sends all of Replicate's names to this machine."""
     entries = [line.partition("#")[0].split() for line in hosts.splitlines()]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from cogyard.domain.catalog import Alias, Model, Version
 from cogyard.domain.values import ModelId, VersionId
@@ -14,9 +14,10 @@ _C = aliases.c
 
 def put(connection: Connection, model: ModelId, alias: Alias) -> None:
     """Let an id stand for a version of the model from now on, whatever it stood for before."""
-    remove(connection, model, alias.id)
-    values = {"model": model, "id": alias.id, "version": alias.version, "created_at": alias.created_at}
-    connection.execute(insert(aliases), values)
+    values = {"version": alias.version, "created_at": alias.created_at}
+    mine = (_C.model == model) & (_C.id == alias.id)
+    if connection.execute(update(aliases).where(mine).values(values)).rowcount == 0:
+        connection.execute(insert(aliases), {"model": model, "id": alias.id, **values})
 
 
 def remove(connection: Connection, model: ModelId, alias: VersionId) -> bool:
