@@ -19,6 +19,7 @@ from cogyard.domain.catalog import (
 )
 from cogyard.domain.compatibility import breaking_changes
 from cogyard.domain.errors import BreakingChange, Conflict, Forbidden, InvalidRequest, InvalidResource, NotFound
+from cogyard.domain.meaning import fuse
 from cogyard.domain.prediction import Prediction, Status
 from cogyard.domain.values import JsonObject, ModelId, PredictionId, VersionId
 from cogyard.hardware import check_hardware
@@ -30,17 +31,19 @@ from cogyard.ports import (
     Bus,
     CatalogStore,
     Clock,
+    Embedder,
     ModelOrder,
     Page,
     PageRequest,
     PredictionStore,
+    VectorStore,
 )
 
 PAGE_SIZE = 25
 """Models and versions on a page (`api-contract.md` §1.7)."""
 
 
-class Catalog(CatalogStore, AccountStore, PredictionStore, Protocol):
+class Catalog(CatalogStore, VectorStore, AccountStore, PredictionStore, Protocol):
     """What these use cases need of the store."""
 
 
@@ -79,8 +82,12 @@ class Pushed:
 class Models:
     """The models of every owner; each call says who asks."""
 
-    def __init__(self, store: Catalog, builder: Builder, bus: Bus, clock: Clock) -> None:
+    def __init__(
+        self, store: Catalog, builder: Builder, bus: Bus, clock: Clock, embedder: Embedder | None = None
+    ) -> None:
+        """With an `embedder`, models are found by meaning too."""
         self._store = store
+        self._embedder = embedder
         self._builder = builder
         self._bus = bus
         self._clock = clock
@@ -120,7 +127,14 @@ class Models:
 
     async def search(self, question: str, limit: int) -> Sequence[tuple[Model, float]]:
         """Public models that fit a question, the best first, with their scores."""
-        return await self._store.search_models(question, limit)
+        by_words = await self._store.search_models(question, limit)
+        made = None if self._embedder is None else await self._embedder.embed_question(question)
+        if made is None:
+            return by_words
+        by_meaning = await self._store.nearest_models(*made, limit)
+        known = {model.id: model for model in (*by_meaning, *(model for model, _ in by_words))}
+        ranked = fuse([[model.id for model, _ in by_words], [model.id for model in by_meaning]], limit)
+        return [(known[model], score) for model, score in ranked]
 
     async def versions(
         self, caller: Account, owner: str, name: str, page: PageRequest, *, is_curator: bool = False

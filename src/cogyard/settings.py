@@ -60,6 +60,11 @@ class Settings(BaseSettings):
     community_by_name: bool = Field(
         False, description="Let owner/name without a version run community models too, not only official ones."
     )
+    search_embeddings: str | None = Field(
+        None,
+        pattern=r"^[^/:\s]+/[^/:\s]+$",
+        description="owner/name of an embedding model that searches use to find by meaning too; none by default.",
+    )
     retention: float = Field(
         3600.0, ge=0, description="Seconds that inputs, outputs and logs of ended predictions are kept; 0 for ever."
     )

@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import structlog
 from starlette.types import ASGIApp
 
 from cogyard.accounts import Accounts
@@ -21,13 +22,14 @@ from cogyard.bus import LocalBus
 from cogyard.clock import SystemClock
 from cogyard.collections import Collections
 from cogyard.deployments import Deployments, InstanceLimits
-from cogyard.domain.catalog import Version
+from cogyard.domain.catalog import AccountKind, Version
 from cogyard.domain.errors import NotFound
 from cogyard.domain.instance import Instance
 from cogyard.domain.queue import deployment_of, is_training
 from cogyard.domain.schedule import Limits
 from cogyard.domain.values import JsonObject
 from cogyard.domain.webhook import SCHEDULES
+from cogyard.embeddings import Embeddings
 from cogyard.fetch import AddressPolicy, Fetcher, FetchLimits, Poster
 from cogyard.files import FolderFiles
 from cogyard.hooks import Hooks
@@ -69,6 +71,10 @@ FILE_MARGIN = timedelta(hours=1)
 """How much longer an output's bytes are kept than any URL for them is valid."""
 
 
+SEARCHER = "_search"
+"""The account whose predictions embed what is searched; callers' names cannot begin so, and it has no token."""
+
+
 @dataclass(slots=True)
 class Running:
     """A started server: its application, and what its front door has to know."""
@@ -76,6 +82,19 @@ class Running:
     app: ASGIApp
     admin: str
     stopping: bool = field(default=False)
+    #: services that ended by a fault of ours; predictions may not run any more
+    dead: list[str] = field(default_factory=list)
+
+    def note_end(self, service: "asyncio.Task[None]") -> None:
+        """A service has ended; it should not have, unless the server is stopping."""
+        if not service.cancelled() and (fault := service.exception()) is not None:
+            self.dead.append(service.get_name())
+            structlog.get_logger().error("service.died", service=service.get_name(), exc_info=fault)
+
+    def reasons(self) -> list[str]:
+        """Why the server is not ready; empty when it is."""
+        stopping = ["the server is stopping"] if self.stopping else []
+        return [*stopping, *(f"its {name} died; restart the server, its log says why" for name in self.dead)]
 
 
 @asynccontextmanager
@@ -147,21 +166,27 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
                 schedule=SCHEDULES[settings.webhook_retries],
             ),
         )
-        for service in (
-            Scheduler(store, placement, bus, clock, limits, settings.official_instances).run(),
-            janitor.run(),
-            Timekeeper(store, bus, clock).run(),
-            webhooks.run(),
-        ):
-            task = asyncio.create_task(service)
-            stack.push_async_callback(_end, task)
+        predictions = Predictions(store, bus, clock, new_prediction_id, community_by_name=settings.community_by_name)
+        embeddings = await _embeddings(settings, store, predictions, clock)
         accounts = Accounts(store, clock, new_token)
         admin = await accounts.bootstrap(settings.owner, secret)
         running = Running(app=_no_app, admin=admin.username)
+        services = {
+            "scheduler": Scheduler(store, placement, bus, clock, limits, settings.official_instances).run(),
+            "janitor": janitor.run(),
+            "timekeeper": Timekeeper(store, bus, clock).run(),
+            "webhooks": webhooks.run(),
+        }
+        if embeddings is not None:
+            services["embeddings"] = embeddings.run()
+        for name, service in services.items():
+            task = asyncio.create_task(service, name=name)
+            task.add_done_callback(running.note_end)
+            stack.push_async_callback(_end, task)
         running.app = create_app(
             Yard(
                 accounts=accounts,
-                models=Models(store, builder, bus, clock),
+                models=Models(store, builder, bus, clock, embeddings),
                 collections=Collections(store),
                 deployments=Deployments(
                     store,
@@ -173,9 +198,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
                     ),
                     lambda deployment: any(deployment_of(one.queue) == deployment for one in placement.instances()),
                 ),
-                predictions=Predictions(
-                    store, bus, clock, new_prediction_id, community_by_name=settings.community_by_name
-                ),
+                predictions=predictions,
                 trainings=trainings,
                 hooks=hooks,
                 uploads=Uploads(
@@ -202,10 +225,23 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
                 max_push_bytes=settings.max_push_bytes,
                 public_url=settings.public_url,
                 borrowed_hosts=STAND_IN_HOSTS if settings.stand_in else (),
-                not_ready=lambda: ["the server is stopping"] if running.stopping else [],
+                not_ready=running.reasons,
             )
         )
         yield running
+
+
+async def _embeddings(
+    settings: Settings, store: SqliteStore, predictions: Predictions, clock: SystemClock
+) -> Embeddings | None:
+    """What finds models by meaning, where the settings name an embedding model."""
+    if settings.search_embeddings is None:
+        return None
+    owner, _, name = settings.search_embeddings.partition("/")
+    account = await store.get_account(SEARCHER) or await store.create_account(
+        SEARCHER, AccountKind.organization, SEARCHER, clock.now(), is_admin=True
+    )
+    return Embeddings(store, predictions, account, (owner, name))
 
 
 def _policy(settings: Settings) -> AddressPolicy:

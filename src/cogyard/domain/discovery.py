@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from cogyard.domain.catalog import component
+from cogyard.domain.catalog import Model, component
 from cogyard.domain.values import Json, JsonObject
 
 MOST_TERMS = 12
 """Words of a question that are looked for; the rest of a pasted page adds nothing."""
+
+_README_CHARACTERS = 300
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -72,6 +74,13 @@ def describe_schema(openapi_schema: JsonObject) -> str:
     inputs = [f"{name} ({_kind(schema)})" for name, schema in _inputs(openapi_schema)]
     takes = "Takes " + ", ".join(inputs) if inputs else "Takes no input"
     return f"{takes}; gives {_output_kind(component(openapi_schema, 'Output'))}."
+
+
+def model_text(model: Model) -> str:
+    """What a model is for, in a sentence or two: whatever else an embedding model reads blurs the meaning."""
+    told = model.description or (model.readme or "")[:_README_CHARACTERS]
+    parts = (" ".join(words(model.name)), told, ", ".join(model.tags))
+    return ". ".join(part.strip().rstrip(".") for part in parts if part.strip())
 
 
 def schema_words(openapi_schema: JsonObject) -> str:

@@ -14,6 +14,7 @@ from typing import Protocol
 from cogyard.domain.catalog import BuildConfig, Version
 from cogyard.domain.file import Content
 from cogyard.domain.instance import Instance
+from cogyard.domain.meaning import Vector
 from cogyard.domain.values import FileId, InstanceId, JsonObject, QueueId, VersionId
 from cogyard.ports.catalog import (
     AccountStore,
@@ -21,6 +22,7 @@ from cogyard.ports.catalog import (
     CollectionStore,
     DeploymentStore,
     ModelOrder,
+    VectorStore,
     VersionUsers,
 )
 from cogyard.ports.paging import Page, PageKey, PageRequest
@@ -49,6 +51,7 @@ __all__ = [
     "CollectionStore",
     "DeliveryStore",
     "DeploymentStore",
+    "Embedder",
     "FileStore",
     "Files",
     "InstanceStore",
@@ -69,6 +72,7 @@ __all__ = [
     "Store",
     "TimeStore",
     "Topic",
+    "VectorStore",
     "VersionUsers",
 ]
 
@@ -140,9 +144,18 @@ class Bus(Protocol):
 # --- store ----------------------------------------------------------------------------------------------------------
 
 
+class Embedder(Protocol):
+    """Makes vectors of texts."""
+
+    async def embed_question(self, text: str) -> tuple[VersionId, Vector] | None:
+        """A question's vector and what made it; None when it is not to be had soon enough to wait for it."""
+        ...
+
+
 class Store(
     AccountStore,
     CatalogStore,
+    VectorStore,
     CollectionStore,
     DeploymentStore,
     PredictionStore,

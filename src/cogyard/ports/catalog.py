@@ -8,6 +8,7 @@ from typing import Protocol
 
 from cogyard.domain.catalog import Account, AccountKind, Alias, Collection, Model, Token, Version
 from cogyard.domain.deployment import Deployment, Release
+from cogyard.domain.meaning import Vector
 from cogyard.domain.prediction import Prediction
 from cogyard.domain.schedule import Target
 from cogyard.domain.values import AccountId, DeploymentId, ModelId, PredictionId, TokenId, VersionId
@@ -143,6 +144,22 @@ class CatalogStore(Protocol):
 
     async def list_examples(self, model: ModelId) -> Sequence[Prediction]:
         """The model's examples, the default one first."""
+        ...
+
+
+class VectorStore(Protocol):
+    """Vectors of the models' texts, each made by one version of an embedding model."""
+
+    async def models_without_vector(self, embedder: VersionId, limit: int) -> Sequence[tuple[ModelId, str]]:
+        """Models that searches find and that have none, with the texts to embed."""
+        ...
+
+    async def save_vectors(self, embedder: VersionId, made: Sequence[tuple[ModelId, str, Vector]]) -> None:
+        """Store vectors with the texts that they were made of; those of texts that changed meanwhile are dropped."""
+        ...
+
+    async def nearest_models(self, embedder: VersionId, vector: Vector, limit: int) -> Sequence[Model]:
+        """Public models whose vectors are near a question's, the nearest first."""
         ...
 
 

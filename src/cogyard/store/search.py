@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select, text
 from cogyard.domain.catalog import Model, Visibility
 from cogyard.domain.discovery import schema_words, search_terms, words
 from cogyard.domain.values import ModelId
+from cogyard.store import vectors
 from cogyard.store.rows import to_model
 from cogyard.store.tables import models, versions
 
@@ -36,7 +37,12 @@ _INSERT = text(
 
 
 def index_model(connection: Connection, model: ModelId) -> None:
-    """Bring the index up to date with the model's row, which may be gone."""
+    """Bring the index up to date with the model's row, which may be gone; its vector is made anew in time."""
+    vectors.forget(connection, model)
+    _index_words(connection, model)
+
+
+def _index_words(connection: Connection, model: ModelId) -> None:
     connection.execute(_DELETE, {"id": model})
     wanted = (
         select(models, versions.c.openapi_schema)
@@ -60,9 +66,9 @@ def index_model(connection: Connection, model: ModelId) -> None:
 
 
 def fill_index(connection: Connection) -> None:
-    """Index every model."""
+    """Index every model, before there were vectors."""
     for model in list(connection.execute(select(models.c.id)).scalars()):
-        index_model(connection, model)
+        _index_words(connection, model)
 
 
 def search_models(connection: Connection, question: str, limit: int) -> Sequence[tuple[Model, float]]:

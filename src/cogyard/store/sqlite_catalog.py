@@ -17,7 +17,7 @@ from cogyard.store.sqlite_core import SqliteCore
 
 
 class SqliteCatalog(SqliteCore):
-    """Implements `ports.CatalogStore`, `VectorStore`, `CollectionStore`, `DeploymentStore`; what each method does stands there."""
+    """Implements `ports.CatalogStore`, `VectorStore`, `CollectionStore`, `DeploymentStore`."""
 
     def __init__(self, path: Path, clock: Clock, lock: TextIO) -> None:
         super().__init__(path, clock, lock)

@@ -1,0 +1,22 @@
+"""Vectors: models found by meaning."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    """Apply the step."""
+    op.create_table(
+        "model_vectors",
+        sa.Column("model", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("embedder", sa.String(length=64), nullable=False),
+        sa.Column("signature", sa.LargeBinary(), nullable=False),
+        sa.Column("vector", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["model"], ["models.id"], name=op.f("fk_model_vectors_model"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("model", name=op.f("pk_model_vectors")),
+    )
