@@ -86,8 +86,8 @@ def _table_rows(content: str, text_column: str, label_column: str) -> Iterator[t
                 continue
             if len(row) != len(header):
                 raise ValueError(
-                    f"Line {line} has {len(row)} fields where the first line names {len(header)} columns; put texts that "
-                    "hold the separator or a line end in double quotes."
+                    f"Line {line} has {len(row)} fields where the first line names {len(header)} columns; put texts "
+                    "that hold the separator or a line end in double quotes."
                 )
             yield line, row[at_text], row[at_label]
     except csv.Error as error:
@@ -136,16 +136,11 @@ def _check_labels(labels: list[str], label_column: str) -> None:
         raise ValueError(f"The file has column names and no rows; {WANTED}.")
     single = sorted(label for label, count in counts.items() if count == 1)
     if single:
-        raise ValueError(
-            f"Each label needs two rows or more; only one has {_listed(single)}. If that looks wrong, label_column names "
-            "another column than the one with the labels."
-        )
+        raise ValueError(f"Each label needs two rows or more; only one has {_listed(single)}. Does label_column fit?")
     if len(counts) == 1:
         raise ValueError(f"All rows have the label {labels[0]!r}; a classifier needs two labels or more.")
     if len(counts) > MAX_LABELS:
-        raise ValueError(
-            f"The column {label_column!r} holds {len(counts):,} labels; the most is {MAX_LABELS:,}. Does it hold labels?"
-        )
+        raise ValueError(f"The column {label_column!r} holds {len(counts):,} labels; the most is {MAX_LABELS:,}.")
 
 
 def _listed(names: list[str]) -> str:

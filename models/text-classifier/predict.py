@@ -41,7 +41,7 @@ class Predictor(BasePredictor):
         text: str | None = Input(description="One text. Give this or texts.", default=None),
         texts: list[str] | None = Input(description="Several texts, up to 1,024. Give this or text.", default=None),
         labels: list[str] | None = Input(
-            description="Labels to choose from. A trained version knows its own, and chooses among those of them that are "
+            description="Labels to choose from. A trained version knows its own, and chooses among those that are "
             "given here; an untrained one takes any, by what they mean.",
             default=None,
         ),
@@ -59,7 +59,7 @@ class Predictor(BasePredictor):
         if self.head is not None:
             return among(self.head.labels, self.head.scores(vectors), wanted)
         if wanted is None:
-            raise ValueError("This version is not trained: give labels to choose from, or train it on your own examples.")
+            raise ValueError("This version is not trained: give labels to choose from, or train it on your examples.")
         meanings = self.minilm.vectors([TEMPLATE.format(label) for label in wanted])
         return wanted, softmax(vectors @ meanings.T / TEMPERATURE)
 
