@@ -61,6 +61,7 @@ def _build(state: _State) -> typer.Typer:
     app.callback(invoke_without_command=True)(state.options)
     from cogyard.cli import groups as more
     from cogyard.cli import resources
+    from cogyard.cli.verify import verify_commands
 
     for command in (_push(state), _run(state), more.train_command(state.speak), _doctor(state)):
         app.command()(command)
@@ -75,6 +76,7 @@ def _build(state: _State) -> typer.Typer:
         "collections": more.collection_commands(state.speak),
         "webhooks": more.webhook_commands(state.speak),
         "token": _token_commands(state, resources),
+        "verify": verify_commands(lambda: (state.terminal, state.url, state.token)),
     }
     for name, commands in groups.items():
         group = typer.Typer(name=name, no_args_is_help=True, help=_GROUP_HELP[name])
@@ -95,6 +97,7 @@ _GROUP_HELP = {
     "predictions": "Look at predictions, follow and cancel them.",
     **HELP,
     "token": "Make, list and disable API tokens.",
+    "verify": "Try whether a server keeps the API's reference.",
 }
 
 

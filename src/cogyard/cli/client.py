@@ -155,7 +155,7 @@ async def connect(url: str | None, token: str | None) -> AsyncIterator[Client]:
     base = find_url(url)
     headers = {"Authorization": f"Bearer {find_token(token)}"}
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=10)
-    connector = aiohttp.TCPConnector(ssl=_trust())
+    connector = aiohttp.TCPConnector(ssl=trust())
     try:
         async with aiohttp.ClientSession(connector=connector, headers=headers, timeout=timeout) as session:
             yield Client(base, session)
@@ -170,7 +170,7 @@ async def connect(url: str | None, token: str | None) -> AsyncIterator[Client]:
         raise CliError(f"The connection to {base} broke: {error or type(error).__name__}.", Exit.server) from None
 
 
-def _trust() -> ssl.SSLContext:
+def trust() -> ssl.SSLContext:
     """The system's authorities, and that of a server on this machine."""
     context = ssl.create_default_context()
     own = data_folder() / "tls" / "ca.pem"

@@ -1,0 +1,42 @@
+"""The operations of the API, as the reference's table of them has them (§2)."""
+
+OPERATIONS: tuple[tuple[str, str], ...] = (
+    ("GET", "/account"),
+    ("GET", "/collections"),
+    ("GET", "/collections/{slug}"),
+    ("GET", "/deployments"),
+    ("POST", "/deployments"),
+    ("GET", "/deployments/{owner}/{name}"),
+    ("PATCH", "/deployments/{owner}/{name}"),
+    ("DELETE", "/deployments/{owner}/{name}"),
+    ("POST", "/deployments/{owner}/{name}/predictions"),
+    ("GET", "/files"),
+    ("POST", "/files"),
+    ("GET", "/files/{id}"),
+    ("DELETE", "/files/{id}"),
+    ("GET", "/hardware"),
+    ("GET", "/models"),
+    ("POST", "/models"),
+    ("QUERY", "/models"),
+    ("GET", "/models/{owner}/{name}"),
+    ("PATCH", "/models/{owner}/{name}"),
+    ("DELETE", "/models/{owner}/{name}"),
+    ("GET", "/models/{owner}/{name}/examples"),
+    ("POST", "/models/{owner}/{name}/predictions"),
+    ("GET", "/models/{owner}/{name}/readme"),
+    ("GET", "/models/{owner}/{name}/versions"),
+    ("GET", "/models/{owner}/{name}/versions/{id}"),
+    ("DELETE", "/models/{owner}/{name}/versions/{id}"),
+    ("POST", "/models/{owner}/{name}/versions/{id}/trainings"),
+    ("GET", "/predictions"),
+    ("POST", "/predictions"),
+    ("GET", "/predictions/{id}"),
+    ("POST", "/predictions/{id}/cancel"),
+    ("GET", "/trainings"),
+    ("GET", "/trainings/{id}"),
+    ("POST", "/trainings/{id}/cancel"),
+    ("GET", "/webhooks/default/secret"),
+)
+"""Those that need a token: all but `GET /search` and `GET /files/{id}/download`."""
+
+NO_TOKEN = (("GET", "/search"), ("GET", "/files/{id}/download"))
