@@ -10,6 +10,9 @@ from cogyard.domain.values import JsonObject
 
 POLL = 0.5
 
+NO_DESTINATION = "training destination does not exist"
+"""What the server says of a destination that is not there."""
+
 
 async def list_deployments(client: Client, terminal: Terminal, limit: int) -> None:
     """One's own deployments."""
@@ -119,7 +122,14 @@ async def train(client: Client, terminal: Terminal, options: TrainOptions) -> No
     schema = _training_schema(_object(found, "openapi_schema"))
     model_input = await parse_inputs(client, options.inputs, schema)
     body: JsonObject = {"destination": options.destination, "input": model_input}
-    training = await client.post(f"/models/{name}/versions/{version}/trainings", body)
+    path = f"/models/{name}/versions/{version}/trainings"
+    try:
+        training = await client.post(path, body)
+    except CliError as error:
+        if NO_DESTINATION not in error.detail or "/" not in options.destination:
+            raise
+        await _make_destination(client, terminal, options.destination)
+        training = await client.post(path, body)
     if options.wait:
         training = await _follow(client, terminal, training)
     if terminal.as_json:
@@ -128,6 +138,13 @@ async def train(client: Client, terminal: Terminal, options: TrainOptions) -> No
         terminal.result(str(_object(training, "output").get("version")))
     else:
         terminal.result(str(training["id"]))
+
+
+async def _make_destination(client: Client, terminal: Terminal, destination: str) -> None:
+    """The model that gets the result, as `cogyard push` makes the one that it pushes to."""
+    owner, _, name = destination.partition("/")
+    await client.post("/models", {"owner": owner, "name": name, "visibility": "private", "hardware": "cpu"})
+    terminal.say(f"made the private model {destination}")
 
 
 def _training_schema(schema: JsonObject) -> JsonObject:
@@ -142,11 +159,13 @@ async def _follow(client: Client, terminal: Terminal, training: JsonObject) -> J
     shown = 0
     while True:
         found = await client.get_object(f"/trainings/{training['id']}")
+        has_ended = found.get("status") not in ("starting", "processing")
         logs = str(found.get("logs") or "")
-        for line in logs[shown:].splitlines():
+        whole = len(logs) if has_ended else logs.rfind("\n") + 1  # the rest of a line is still to come
+        for line in logs[shown:whole].splitlines():
             terminal.say(line)
-        shown = len(logs)
-        if found.get("status") not in ("starting", "processing"):
+        shown = whole
+        if has_ended:
             break
         await asyncio.sleep(POLL)
     if found.get("status") != "succeeded":

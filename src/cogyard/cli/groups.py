@@ -240,7 +240,7 @@ def train_command(speak: Speak) -> Callable[..., None]:
 
     def train(
         reference: Reference,
-        destination: Annotated[str, typer.Option(help="OWNER/NAME of your model that gets the new version.")],
+        destination: Annotated[str, typer.Option(help="OWNER/NAME that gets the new version; made if it is missing.")],
         inputs: Annotated[list[str] | None, typer.Option("-i", "--input", help="key=value, or key=@file.")] = None,
         wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end.")] = True,
     ) -> None:
