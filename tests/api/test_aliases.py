@@ -61,6 +61,25 @@ def test_a_deployment_may_name_it(http: httpx.Client, version: str) -> None:
     assert http.delete(f"/deployments/{made.json()['owner']}/by-alias").status_code in (204, 400)
 
 
+def test_a_training_may_name_it(http: httpx.Client, version: str) -> None:
+    body = {"destination": "elsewhere/canary", "input": {}}
+    refused = http.post(f"/models/elsewhere/canary/versions/{FOREIGN}/trainings", json=body)
+
+    assert "cannot be trained" in refused.json()["detail"]  # so it was found
+
+
+def test_a_version_that_an_alias_stands_for_stays(yard: Yard, http: httpx.Client) -> None:
+    body = {"owner": "cogyard", "name": "called-otherwise", "visibility": "private", "hardware": "cpu"}
+    assert http.post("/models", json=body).status_code == 201
+    own = yard.push(FOLDERS / "picture", "cogyard/called-otherwise").partition(":")[2]
+    assert http.put(f"/models/cogyard/called-otherwise/aliases/{UNKNOWN}", json={"version": own}).status_code == 200
+
+    refused = http.delete(f"/models/cogyard/called-otherwise/versions/{own}")
+    assert (refused.status_code, "an alias stands for it" in refused.json()["detail"]) == (400, True)
+    assert http.delete(f"/models/cogyard/called-otherwise/aliases/{UNKNOWN}").status_code == 204
+    assert http.delete(f"/models/cogyard/called-otherwise/versions/{own}").status_code == 202
+
+
 def test_other_ids_of_that_model_stay_unknown(http: httpx.Client, version: str) -> None:
     for reference in (f"elsewhere/canary:{UNKNOWN}", UNKNOWN):
         refused = http.post("/predictions", json={"version": reference, "input": {"text": "x"}})

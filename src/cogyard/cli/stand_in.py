@@ -51,10 +51,10 @@ def run_program(terminal: Terminal, command: Sequence[str], token: str | None) -
 
 def check_server(authority: Path) -> None:
     """Raises `CliError` when no stand-in with this authority answers, with what to do."""
-    if not authority.is_file():
+    if not _read(authority):
         raise CliError(
-            f"There is no certificate authority in {authority.parent}. Set COGYARD_DATA to the folder of a server on "
-            f"this machine that is a stand-in. {_SWITCH_ON}",
+            f"There is no certificate authority in {authority.parent}, or it is not yours to read. Set COGYARD_DATA to "
+            f"the data folder of a server on this machine that is a stand-in. {_SWITCH_ON}",
             Exit.server,
         )
     _ask(authority, "")
