@@ -1,4 +1,4 @@
-"""Writes docs/reference/settings.md and commands.md from the code: python scripts/make_reference.py"""
+"""Writes docs/reference/settings.md, commands.md and contract-checks.md: python scripts/make_reference.py"""
 
 import os
 import subprocess
@@ -8,9 +8,11 @@ from pathlib import Path
 from pydantic_core import PydanticUndefined
 
 from cogyard.settings import Settings
+from cogyard.verify.reference import SECTIONS
+from cogyard.verify.suite import CHECKS
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
-COMMANDS = ("", "serve", "push", "run", "doctor", "stand-in", "models", "predictions", "token")
+COMMANDS = ("", "serve", "push", "run", "doctor", "stand-in", "models", "predictions", "token", "verify contract")
 
 
 def settings_page() -> str:
@@ -39,7 +41,7 @@ def commands_page() -> str:
         "6 timed out, 130 interrupted.\n"
     ]
     for command in COMMANDS:
-        arguments = [*([command] if command else []), "--help"]
+        arguments = [*command.split(), "--help"]
         environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
         shown = subprocess.run(
             [sys.executable, "-m", "cogyard", *arguments], env=environment, capture_output=True, text=True, check=True
@@ -49,6 +51,24 @@ def commands_page() -> str:
     return "".join(parts)
 
 
+def contract_checks_page() -> str:
+    """Every check of the conformance suite, under the part of the reference that it comes from."""
+    lines = [
+        "# Contract checks",
+        "",
+        f"Made by `scripts/make_reference.py`. The {len(CHECKS)} facts that `cogyard verify contract` tries; a name, or a",
+        "pattern such as `prefer.*`, selects with `--only`. [How to use it](../guides/verify-a-server.md).",
+    ]
+    for section, title in SECTIONS.items():
+        lines += ["", f"## {section} {title}", "", "| check | fact |", "| --- | --- |"]
+        for check in CHECKS:
+            if check.section == section:
+                fact = check.fact.replace("|", "\\|")
+                lines.append(f"| `{check.name}` | {fact} |")
+    return "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
     (REFERENCE / "settings.md").write_text(settings_page())
     (REFERENCE / "commands.md").write_text(commands_page())
+    (REFERENCE / "contract-checks.md").write_text(contract_checks_page())

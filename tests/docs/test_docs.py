@@ -115,6 +115,7 @@ def test_the_reference_pages_are_current() -> None:
     hint = "run: python scripts/make_reference.py"
     assert (ROOT / "docs/reference/settings.md").read_text() == module.settings_page(), hint
     assert (ROOT / "docs/reference/commands.md").read_text() == module.commands_page(), hint
+    assert (ROOT / "docs/reference/contract-checks.md").read_text() == module.contract_checks_page(), hint
 
 
 def test_the_decisions_are_numbered_without_gaps() -> None:

@@ -53,8 +53,9 @@ def verify_commands(options: Callable[[], tuple[Terminal, str | None, str | None
     ) -> None:
         """Try whether a server keeps the API's reference, one check for each fact.
 
-        The suite pushes small models of its own, private and under names of this run, and deletes them again. For
-        servers that take no pushes, name models instead: OWNER/NAME:VERSION.
+        The suite pushes small private models of its own, and deletes them again.
+
+        On a server that takes no pushes, name models for it to use.
         """
         terminal, global_url, global_token = options()
         models = {"canary": canary, "files": files, "train": train, "official": official, "receiver": receiver}
