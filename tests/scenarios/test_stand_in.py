@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from cogyard.cli.stand_in import hosts_lines
 from tests.clients.conftest import CLIENTS
 from tests.yard import FOLDERS, TOKEN, Yard, wait_until
 
@@ -263,6 +266,34 @@ def test_a_token_of_another_service_is_replaced_and_told(stand_in: StandIn) -> N
     assert ended.stdout.strip() == TOKEN
     assert "REPLICATE_API_TOKEN is no token of this server" in ended.stderr
     assert "r8_" not in ended.stderr
+
+
+NO_MORE_NAMESPACES = "echo 0 > /proc/sys/user/max_mnt_namespaces && "
+
+
+def refused(stand_in: StandIn, before: str, *program: str) -> subprocess.CompletedProcess[str]:
+    """Run a program where the kernel lets it have no namespace of its own."""
+    if shutil.which("unshare") is None:
+        pytest.skip("there is no unshare to make such a place with")
+    run = shlex.join([sys.executable, "-m", "cogyard", "stand-in", "--", *program])
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", f"{before}{NO_MORE_NAMESPACES}exec {run}"]
+    return subprocess.run(command, env=stand_in.environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_where_names_cannot_be_private_it_says_which_line_to_add(stand_in: StandIn) -> None:
+    ended = refused(stand_in, "", "true")
+
+    assert ended.returncode == 1
+    assert hosts_lines() in ended.stderr
+
+
+def test_with_that_line_in_the_hosts_file_it_works_there_too(stand_in: StandIn, tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("127.0.0.1 localhost\n" + hosts_lines())
+    by_hand = f"mount --bind {shlex.quote(str(tmp_path / 'hosts'))} /etc/hosts && "
+    ended = refused(stand_in, by_hand, sys.executable, "-c", RAW_PYTHON)
+
+    assert ended.returncode == 0, ended.stderr
+    assert is_ours(json.loads(ended.stdout)[0])
 
 
 def test_doctor_sees_that_it_answers(stand_in: StandIn) -> None:
