@@ -92,8 +92,25 @@ def test_the_authors_guide_works(starter: StarterYard, tmp_path: Path) -> None:
     assert "succeeded" in told[-1]
 
 
+@pytest.mark.slow
+def test_the_training_guide_works(starter: StarterYard, tmp_path: Path) -> None:
+    page = ROOT / "docs" / "guides" / "train-a-model.md"
+
+    told = [run(one, tmp_path, environment(starter)) for one in snippets(page) if one.language not in READ_ONLY]
+    _file, command_line, python, curl, wrong, *_model, own = told
+
+    assert command_line.startswith("cogyard/tickets:")
+    assert '"label": "delivery"' in command_line
+    assert python.startswith("succeeded \n[{'label': 'billing'")
+    assert "'accuracy': " in curl
+    assert "cogyard/tickets-again:" in curl
+    assert wrong == "as it should\n"
+    assert own.splitlines()[-1] == "4"
+
+
 def test_every_other_page_has_no_snippet_that_nobody_runs() -> None:
-    tried = {ROOT / "README.md", ROOT / "docs" / "guides" / "serve-your-own-model.md"}
+    guides = ROOT / "docs" / "guides"
+    tried = {ROOT / "README.md", guides / "serve-your-own-model.md", guides / "train-a-model.md"}
 
     assert not [page for page in PAGES if page not in tried for one in snippets(page) if one.language not in READ_ONLY]
 
