@@ -123,7 +123,7 @@ class CatalogStore(Protocol):
         ...
 
     async def models_of_version(self, version: VersionId) -> Sequence[Model]:
-        """The models that have this version, the first to have it first, then those where the id is an alias."""
+        """The models that have this version, by its id or else by an alias, the first to have it first."""
         ...
 
     async def put_alias(self, model: ModelId, alias: Alias) -> None:

@@ -148,7 +148,7 @@ def list_versions(connection: Connection, model: ModelId, page: PageRequest) -> 
 
 
 def models_of_version(connection: Connection, version: VersionId) -> Sequence[Model]:
-    """The first to have it first; those that have it under an alias after them."""
+    """The first to have it first; where there is no such version, those that have it as an alias."""
     wanted = (
         select(models)
         .join(model_versions, model_versions.c.model == models.c.id)
@@ -156,7 +156,7 @@ def models_of_version(connection: Connection, version: VersionId) -> Sequence[Mo
         .order_by(model_versions.c.number)
     )
     found = [to_model(row) for row in connection.execute(wanted).mappings()]
-    return [*found, *alias_statements.models_of(connection, version)]
+    return found or alias_statements.models_of(connection, version)
 
 
 def add_example(connection: Connection, model: ModelId, prediction: PredictionId) -> None:
