@@ -9,6 +9,7 @@ Child processes and writes to the descriptors 1 and 2 pass by here; they end in 
 import io
 import itertools
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ GATHER = 0.02
 PIECE_CHARACTERS = 16_384
 """Gathered text that goes out without waiting."""
 
+_RETURNS = re.compile(r"\r+(?![\r\n])")
+
 
 class Printed:
     """What one prediction printed: how much, and what has not gone out yet."""
@@ -42,6 +45,15 @@ class Printed:
         self.writes = 0
         self.waiting: list[tuple[TextIO, str]] = []
         self.waiting_characters = 0
+        self._begins_line = True
+
+    def in_lines(self, text: str) -> str:
+        """`text` in which each state of a bar that is drawn over itself is a line: so clients read its progress."""
+        if "\r" in text:
+            before = "\n" if self._begins_line else " "
+            text = _RETURNS.sub(lambda found: "" if (before + text)[found.start()] == "\n" else "\n", text)
+        self._begins_line = text.endswith("\n") if text else self._begins_line
+        return text
 
 
 class Printer:
@@ -97,6 +109,7 @@ class Printer:
             stream.write(text)
             return
         with self._lock:
+            text = printed.in_lines(text)
             room = KEPT_CHARACTERS - printed.characters
             printed.characters += len(text)
             printed.writes += 1
