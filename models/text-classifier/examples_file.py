@@ -10,7 +10,7 @@ from pathlib import Path
 
 MAX_ROWS = 100_000
 MAX_LABELS = 1_000
-MAX_BYTES = 200_000_000
+MAX_BYTES = 100_000_000
 DELIMITERS = {",": "CSV", "\t": "TSV", ";": "CSV with semicolons"}
 WANTED = "give CSV or TSV with a line of column names, or JSON lines, in UTF-8"
 SHOWN = 10
@@ -66,7 +66,7 @@ def _read(path: Path) -> str:
 
 def _table_rows(content: str, text_column: str, label_column: str) -> Iterator[tuple[int, str, str]]:
     """Line number, text and label of each row of CSV or TSV."""
-    header_line = next(line for line in content.splitlines() if line.strip())
+    header_line = next(line for line in io.StringIO(content, newline=None) if line.strip())
     headers = {delimiter: _header(header_line, delimiter) for delimiter in DELIMITERS}
     wanted = {text_column, label_column}
     delimiter = max(DELIMITERS, key=lambda one: (len(wanted & set(headers[one])), len(headers[one])))

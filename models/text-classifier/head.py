@@ -10,6 +10,9 @@ import numpy as np
 SCALE = 20.0
 """Vectors of length 1 are small steps for an optimiser; this makes them as large as it likes."""
 
+PIECE = 4096
+"""Rows at a time, which bounds memory."""
+
 
 @dataclass(frozen=True)
 class Head:
@@ -53,23 +56,26 @@ def fit(vectors: np.ndarray, targets: np.ndarray, labels: list[str], recipe: Rec
 
     `targets` holds each row's place in `labels`.
     """
-    features = vectors * SCALE
-    rows, width = features.shape
-    wanted = np.zeros((rows, len(labels)), dtype=np.float32)
-    wanted[np.arange(rows), targets] = 1.0
+    rows, width = vectors.shape
     values = np.zeros((width + 1, len(labels)), dtype=np.float32)  # the last row is the bias
     mean, square = np.zeros_like(values), np.zeros_like(values)
     for epoch in range(1, recipe.epochs + 1):
-        weights, bias = values[:-1], values[-1]
-        found = softmax(features @ weights + bias)
-        fault = (found - wanted) / rows
-        slope = np.vstack([features.T @ fault + recipe.l2 * weights, fault.sum(axis=0, keepdims=True)])
+        slope, loss = np.zeros_like(values), 0.0
+        for start in range(0, rows, PIECE):
+            features, goal = vectors[start : start + PIECE] * SCALE, targets[start : start + PIECE]
+            places = np.arange(len(goal))
+            found = softmax(features @ values[:-1] + values[-1])
+            loss -= float(np.log(np.maximum(found[places, goal], 1e-12)).sum())
+            found[places, goal] -= 1.0
+            slope[:-1] += features.T @ found
+            slope[-1] += found.sum(axis=0)
+        slope /= rows
+        slope[:-1] += recipe.l2 * values[:-1]
         mean = 0.9 * mean + 0.1 * slope
         square = 0.999 * square + 0.001 * slope**2
         step = mean / (1 - 0.9**epoch) / (np.sqrt(square / (1 - 0.999**epoch)) + 1e-8)
         values = values - recipe.learning_rate * step
-        loss = -np.log(np.maximum(found[np.arange(rows), targets], 1e-12)).mean()
-        yield Head(labels, values[:-1], values[-1]), float(loss)
+        yield Head(labels, values[:-1], values[-1]), loss / rows
 
 
 def softmax(values: np.ndarray) -> np.ndarray:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.yard import Yard
+from tests.receiver import receiver
+from tests.yard import Yard, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -93,6 +94,21 @@ def test_a_training_is_canceled(yard: Yard, trainable: str, destination: str) ->
 
     assert canceled.status_code == 200
     assert yard.end_of(created["id"])["status"] == "canceled"
+
+
+def test_a_trainings_webhook_tells_what_reading_it_tells(yard: Yard, trainable: str, destination: str) -> None:
+    with receiver() as told:
+        hook = {"webhook": told.url, "webhook_events_filter": ["start", "completed"]}
+        created = train(yard, trainable, destination, {"words": upload(yard, "elder")}, **hook).json()
+        wait_until(lambda: len(told.got) == 2, 20, "two deliveries")
+        with yard.http as http:
+            ended = http.get(f"/trainings/{created['id']}").json()
+    start, completed = (one.body for one in told.got)
+
+    assert (start["status"], start["output"]) == ("processing", None)
+    assert completed["status"] == "succeeded"
+    assert completed["output"]["version"].startswith(f"{destination}:")
+    assert {**completed, "output": None, "urls": None} == {**ended, "output": None, "urls": None}
 
 
 @pytest.mark.parametrize("goal", ["acme/none", "nonsense", "", None, "acme/../x"])
