@@ -248,9 +248,9 @@ class Models:
             return None
         return await self._store.get_model_version(model.id, model.latest_version)
 
-    async def default_example(self, model: Model) -> Prediction | None:
-        """The prediction that shows what the model does, if it has one."""
-        return None if model.default_example is None else await self._store.get_prediction(model.default_example)
+    async def default_examples(self, models: Sequence[Model]) -> Mapping[PredictionId, Prediction]:
+        """The predictions that show what models do, by id."""
+        return await self._store.get_predictions([one.default_example for one in models if one.default_example])
 
     async def examples(self, caller: Account, owner: str, name: str) -> Sequence[Prediction]:
         """A model's examples, the default one first. Raises `NotFound`."""

@@ -1,5 +1,6 @@
 """Finding models: `GET /search` (`api-contract.md` §3.5) and the older `QUERY /models` (§3.6)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -9,7 +10,7 @@ from starlette.routing import Route
 from cogyard.api.pages import find_pages
 from cogyard.api.request import parse_json, parse_number, read_body
 from cogyard.api.route import resource
-from cogyard.api.shown import show_model, show_models
+from cogyard.api.shown import show_models
 from cogyard.api.wire import answer
 from cogyard.api.yard import Yard
 from cogyard.domain.catalog import Account, Collection, Model
@@ -50,21 +51,24 @@ class _Search:
         return answer(
             {
                 "query": question,
-                "models": [await self._hit(request, model, score) for model, score in found],
+                "models": await self._hits(request, found),
                 "collections": await self._collections(question),
                 "pages": find_pages(question),
             }
         )
 
-    async def _hit(self, request: Request, model: Model, score: float) -> dict[str, object]:
+    async def _hits(self, request: Request, found: Sequence[tuple[Model, float]]) -> list[dict[str, object]]:
+        shown = await show_models(self.yard, request, [model for model, _ in found], with_schemas=False)  # (§3.5)
+        return [
+            {"model": one, "metadata": await self._metadata(model, score)}
+            for one, (model, score) in zip(shown, found, strict=True)
+        ]
+
+    async def _metadata(self, model: Model, score: float) -> dict[str, object]:
         latest = await self.yard.models.latest(model)
-        shown = await show_model(self.yard, request, model)
-        if latest is not None:  # hits carry no schemas, they would be most of the answer (§3.5)
-            shown["latest_version"] = {**self.yard.wire(request).version(latest), "openapi_schema": {}}
         described = None if latest is None else describe_schema(latest.openapi_schema)
         about = f"{model.description.rstrip('.')}. {described}" if model.description and described else described
-        metadata = {"generated_description": about, "tags": list(model.tags), "score": round(score, 4)}
-        return {"model": shown, "metadata": metadata}
+        return {"generated_description": about, "tags": list(model.tags), "score": round(score, 4)}
 
     async def _collections(self, question: str) -> list[dict[str, object]]:
         asked = {term for group in search_terms(question) for term in group}

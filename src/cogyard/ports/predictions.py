@@ -1,6 +1,6 @@
 """What the house needs of a store for predictions and all that happens to them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -53,6 +53,10 @@ class PredictionStore(Protocol):
         """
         ...
 
+    async def get_predictions(self, wanted: Sequence[PredictionId]) -> Mapping[PredictionId, Prediction]:
+        """Those of several that there are, by id."""
+        ...
+
     async def get_prediction(self, prediction: PredictionId) -> Prediction | None:
         """A prediction with all the output and logs that are stored so far."""
         ...
@@ -84,7 +88,7 @@ class ClaimStore(Protocol):
     async def record(self, before: Prediction, after: Prediction) -> bool:
         """Store the step from `before` to `after`, two values of one claimed prediction.
 
-        False, and nothing stored, when the prediction has ended or its epoch is no longer `before.epoch`.
+        False, and nothing stored, when the prediction has ended, or its claim is no longer that of `before`.
         """
         ...
 

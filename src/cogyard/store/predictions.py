@@ -106,6 +106,12 @@ def get(connection: Connection, prediction: PredictionId) -> Prediction | None:
     return None if row is None else _whole(connection, row)
 
 
+def get_several(connection: Connection, wanted: Sequence[PredictionId]) -> dict[PredictionId, Prediction]:
+    """Those of several that there are."""
+    rows = connection.execute(select(predictions).where(_C.id.in_(wanted))).mappings().all()
+    return {PredictionId(row["id"]): _whole(connection, row) for row in rows}
+
+
 def page(connection: Connection, wanted: PredictionFilter, request: PageRequest) -> Page[Prediction]:
     """Newest first."""
     conditions: list[ColumnElement[bool]] = [_C.account == wanted.account]
@@ -158,11 +164,14 @@ def extend(connection: Connection, instance: InstanceId, lease: timedelta, at: d
 
 
 def record(connection: Connection, before: Prediction, after: Prediction) -> bool:
-    """Store a step, unless the prediction has ended or was claimed anew since `before` was read."""
+    """Store a step, unless the prediction has ended, was given back or was claimed anew since `before` was read."""
     is_whole = after.claimed_by is None  # chunks are for the time of a claim only
     changed = _row_changes(before, after, whole=is_whole)
     step = update(predictions).where(
-        _C.sequence == before.sequence, _C.epoch == before.epoch, _C.completed_at.is_(None)
+        _C.sequence == before.sequence,
+        _C.epoch == before.epoch,
+        _C.claimed_by.is_not_distinct_from(before.claimed_by),
+        _C.completed_at.is_(None),
     )
     if connection.execute(step.values(**changed)).rowcount != 1:
         return False

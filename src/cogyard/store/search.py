@@ -1,4 +1,7 @@
-"""Full-text search of models on SQLite (FTS5); the index is kept in the transactions that change a model."""
+"""Full-text search of models on SQLite (FTS5); the index is kept in the transactions that change a model.
+
+It holds what searches may find and nothing else: public models with a version.
+"""
 
 from collections.abc import Sequence
 
@@ -21,14 +24,17 @@ CREATE_INDEX = (
 _WEIGHTS = "10.0, 6.0, 6.0, 2.0, 1.0"
 """How much a hit counts in the columns, in their order."""
 
-_README_CHARACTERS = 8000
+_README_CHARACTERS = 1500
 """What is indexed of a README: its beginning says what the model is, its end holds licences."""
+
+_WITHOUT_README = "{name description tags fields} : "
+"""Asked first: most questions are answered by it, in a third of the time."""
 
 _FIND = text(
     f"SELECT rowid AS id, -bm25({NAME}, {_WEIGHTS}) AS score FROM {NAME} "
-    f"WHERE {NAME} MATCH :wanted AND rowid IN (SELECT id FROM models WHERE visibility = :visibility "
-    "AND latest_version IS NOT NULL) ORDER BY score DESC, id LIMIT :limit"
+    f"WHERE {NAME} MATCH :wanted ORDER BY score DESC, id LIMIT :limit"
 )
+_CLEAR = text(f"DELETE FROM {NAME}")
 _DELETE = text(f"DELETE FROM {NAME} WHERE rowid = :id")
 _INSERT = text(
     f"INSERT INTO {NAME} (rowid, name, description, tags, fields, readme) "
@@ -50,7 +56,7 @@ def _index_words(connection: Connection, model: ModelId) -> None:
         .where(models.c.id == model)
     )
     row = connection.execute(wanted).mappings().one_or_none()
-    if row is None:
+    if row is None or row["visibility"] != Visibility.public.value or row["latest_version"] is None:
         return
     connection.execute(
         _INSERT,
@@ -66,7 +72,8 @@ def _index_words(connection: Connection, model: ModelId) -> None:
 
 
 def fill_index(connection: Connection) -> None:
-    """Index every model, before there were vectors."""
+    """Index every model anew."""
+    connection.execute(_CLEAR)
     for model in list(connection.execute(select(models.c.id)).scalars()):
         _index_words(connection, model)
 
@@ -76,8 +83,12 @@ def search_models(connection: Connection, question: str, limit: int) -> Sequence
     wanted = match_expression(question)
     if not wanted:
         return []
-    values = {"wanted": wanted, "visibility": Visibility.public.value, "limit": limit}
-    scores = {row.id: row.score for row in connection.execute(_FIND, values)}
+    scores: dict[int, float] = {}
+    for columns in (_WITHOUT_README, ""):
+        values = {"wanted": f"{columns}({wanted})", "limit": limit}
+        scores = {row.id: row.score for row in connection.execute(_FIND, values)}
+        if len(scores) == limit:
+            break
     rows = connection.execute(select(models).where(models.c.id.in_(scores))).mappings()
     found = {row["id"]: to_model(row) for row in rows}
     return [(found[number], score) for number, score in scores.items() if number in found]
@@ -85,11 +96,11 @@ def search_models(connection: Connection, question: str, limit: int) -> Sequence
 
 def match_expression(question: str) -> str:
     """The question in FTS5's language: any of its terms; a word that is still being typed counts as a beginning."""
-    terms = search_terms(question)
-    groups = [" OR ".join(_quoted(term) for term in group) for group in terms]
-    if terms and len(terms[-1][0]) > 2:
-        groups.append(f"{_quoted(terms[-1][0])}*")
-    return " OR ".join(groups)
+    groups = search_terms(question)
+    terms = [_quoted(term) for term in dict.fromkeys(term for group in groups for term in group)]
+    if groups and len(groups[-1][0]) > 2:
+        terms.append(f"{_quoted(groups[-1][0])}*")
+    return " OR ".join(terms)
 
 
 def _quoted(term: str) -> str:

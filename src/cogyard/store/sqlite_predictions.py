@@ -26,6 +26,10 @@ class SqlitePredictions(SqliteCore):
         """See `ports.PredictionStore`."""
         return await self._read(predictions.get, prediction)
 
+    async def get_predictions(self, wanted: Sequence[PredictionId]) -> dict[PredictionId, Prediction]:
+        """See `ports.PredictionStore`."""
+        return await self._read(predictions.get_several, wanted)
+
     async def list_predictions(self, wanted: PredictionFilter, page: PageRequest) -> Page[Prediction]:
         """See `ports.PredictionStore`."""
         return await self._read(predictions.page, wanted, page)

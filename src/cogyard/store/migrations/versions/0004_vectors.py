@@ -1,7 +1,9 @@
-"""Vectors: models found by meaning."""
+"""Vectors: models found by meaning. The words of what searches may not find leave the index."""
 
 import sqlalchemy as sa
 from alembic import op
+
+from cogyard.store.search import fill_index
 
 revision = "0004"
 down_revision = "0003"
@@ -20,3 +22,4 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["model"], ["models.id"], name=op.f("fk_model_vectors_model"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("model", name=op.f("pk_model_vectors")),
     )
+    fill_index(op.get_bind())
