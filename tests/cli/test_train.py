@@ -1,5 +1,8 @@
 """`cogyard train` against a real server."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,3 +53,26 @@ def test_train_tells_why_a_training_failed(yard: Yard, trainable: str, words: st
 
     assert ended.returncode == 1
     assert "these words cannot be learned" in ended.stderr
+
+
+def test_an_interrupt_cancels_the_training(yard: Yard, trainable: str, words: str) -> None:
+    command = [sys.executable, "-m", "cogyard", "train", trainable, "--destination", "cogyard/cli-cut"]
+    command += ["-i", words, "-i", "rounds=1000"]
+    with subprocess.Popen(command, env=yard.environment, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stderr is not None
+        assert "made the private model" in child.stderr.readline()
+        assert "round 1 of 1000" in child.stderr.readline()
+        child.send_signal(signal.SIGINT)
+        said = child.stderr.read()
+
+    assert child.returncode == 130
+    assert yard.end_of(said.rpartition("The training ")[2].partition(" ")[0])["status"] == "canceled"
+
+
+def test_train_says_what_cannot_be_trained(yard: Yard, canary: str, words: str) -> None:
+    no_function = yard.cogyard("train", canary, "--destination", "cogyard/cli-none", "-i", words)
+    no_model = yard.cogyard("train", "canary", "--destination", "cogyard/cli-none", "-i", words)
+
+    assert no_function.returncode == no_model.returncode == 2
+    assert "cannot be trained: its cog.yaml names no train function" in no_function.stderr
+    assert "'canary' names no model" in no_model.stderr

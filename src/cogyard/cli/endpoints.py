@@ -1,10 +1,12 @@
 """`cogyard deployments`, `train`, `trainings` and `webhooks`."""
 
 import asyncio
+import signal
 from dataclasses import dataclass
 
 from cogyard.cli.client import Client
 from cogyard.cli.inputs import parse_inputs
+from cogyard.cli.run import find_version
 from cogyard.cli.terminal import CliError, Exit, Terminal
 from cogyard.domain.values import JsonObject
 
@@ -114,15 +116,11 @@ class TrainOptions:
 
 async def train(client: Client, terminal: Terminal, options: TrainOptions) -> None:
     """Train a version; shows its log and ends with the new version. Raises `CliError` when it does not succeed."""
-    name, _, version = options.reference.partition(":")
-    if not version:
-        latest = _object(await client.get_object(f"/models/{name}"), "latest_version")
-        version = str(latest.get("id", ""))
-    found = await client.get_object(f"/models/{name}/versions/{version}")
-    schema = _training_schema(_object(found, "openapi_schema"))
+    name, version = await find_version(client, options.reference)
+    schema = _training_schema(name, _object(version, "openapi_schema"))
     model_input = await parse_inputs(client, options.inputs, schema)
     body: JsonObject = {"destination": options.destination, "input": model_input}
-    path = f"/models/{name}/versions/{version}/trainings"
+    path = f"/models/{name}/versions/{version['id']}/trainings"
     try:
         training = await client.post(path, body)
     except CliError as error:
@@ -131,7 +129,7 @@ async def train(client: Client, terminal: Terminal, options: TrainOptions) -> No
         await _make_destination(client, terminal, options.destination)
         training = await client.post(path, body)
     if options.wait:
-        training = await _follow(client, terminal, training)
+        training = await _wait(client, terminal, training)
     if terminal.as_json:
         terminal.document(training)
     elif options.wait:
@@ -147,12 +145,25 @@ async def _make_destination(client: Client, terminal: Terminal, destination: str
     terminal.say(f"made the private model {destination}")
 
 
-def _training_schema(schema: JsonObject) -> JsonObject:
-    """The schema with the training's input in the place of the prediction's."""
+def _training_schema(name: str, schema: JsonObject) -> JsonObject:
+    """The schema with the training's input in the place of the prediction's. Raises `CliError` where there is none."""
     components = _object(schema, "components")
     schemas = _object(components, "schemas")
-    swapped: JsonObject = {**schemas, "Input": schemas.get("TrainingInput", {})}
+    if "TrainingInput" not in schemas:
+        raise CliError(f"{name} cannot be trained: its cog.yaml names no train function.", Exit.usage)
+    swapped: JsonObject = {**schemas, "Input": schemas["TrainingInput"]}
     return {**schema, "components": {**components, "schemas": swapped}}
+
+
+async def _wait(client: Client, terminal: Terminal, training: JsonObject) -> JsonObject:
+    """Show the log until the end; an interrupt cancels the training, as it does a prediction."""
+    following = asyncio.create_task(_follow(client, terminal, training))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, following.cancel)
+    try:
+        return await following
+    except asyncio.CancelledError:
+        await client.post(f"/trainings/{training['id']}/cancel", None)
+        raise CliError(f"The training {training['id']} was canceled.", Exit.interrupted, "Interrupted") from None
 
 
 async def _follow(client: Client, terminal: Terminal, training: JsonObject) -> JsonObject:

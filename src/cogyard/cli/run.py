@@ -37,10 +37,7 @@ class RunOptions:
 
 async def run_model(client: Client, terminal: Terminal, options: RunOptions) -> None:
     """Create a prediction, show how it goes, and its output. Raises `CliError` when it does not succeed."""
-    full_name, _, wanted = options.reference.partition(":")
-    if full_name.count("/") != 1:
-        raise CliError(f"{options.reference!r} names no model; write owner/name or owner/name:version.", Exit.usage)
-    version = await _version(client, full_name, wanted)
+    full_name, version = await find_version(client, options.reference)
     schema = version.get("openapi_schema")
     model_input = read_input_json(options.input_json) if options.input_json else {}
     model_input |= await parse_inputs(client, options.inputs, schema if isinstance(schema, dict) else {})
@@ -64,16 +61,20 @@ async def run_model(client: Client, terminal: Terminal, options: RunOptions) -> 
         raise CliError(f"The prediction {prediction['id']} was canceled.", Exit.interrupted, "Interrupted") from None
 
 
-async def _version(client: Client, full_name: str, wanted: str) -> JsonObject:
+async def find_version(client: Client, reference: str) -> tuple[str, JsonObject]:
+    """The `owner/name` in a reference, and its version: the latest, where it names none. Raises `CliError`."""
+    full_name, _, wanted = reference.partition(":")
+    if full_name.count("/") != 1:
+        raise CliError(f"{reference!r} names no model; write owner/name or owner/name:version.", Exit.usage)
     if wanted:
-        return await client.get_object(f"/models/{full_name}/versions/{wanted}")
+        return full_name, await client.get_object(f"/models/{full_name}/versions/{wanted}")
     model = await client.get_object(f"/models/{full_name}")
     latest = model.get("latest_version")
     if not isinstance(latest, dict):
         raise CliError(
             f"{full_name} has no version yet; push one with: cogyard push FOLDER {full_name}", Exit.not_found
         )
-    return latest
+    return full_name, latest
 
 
 async def _watch(client: Client, terminal: Terminal, prediction: JsonObject, schema: Json, options: RunOptions) -> None:
