@@ -172,7 +172,7 @@ async def _too_large(lab: Lab) -> Answer:
     head = (
         f"POST {address.path}/v1/files HTTP/1.1\r\nHost: {address.netloc}\r\n"
         f"Authorization: Bearer {lab.client.token}\r\n"
-        f"Content-Type: multipart/form-data; boundary=edge\r\nContent-Length: {size}\r\nConnection: close\r\n\r\n"
+        f"Content-Type: multipart/form-data; boundary=edge\r\nContent-Length: {size}\r\n\r\n"
     )
 
     async def send() -> None:

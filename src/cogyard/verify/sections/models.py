@@ -1,15 +1,13 @@
-"""Models: create, get, change, delete, list (§4.1 to §4.6)."""
+"""Models: create and get (§4.1 to §4.4)."""
 
 import re
 from functools import partial
 
-from cogyard.domain.values import Json, JsonObject
-from cogyard.verify.check import Assertion, Check
+from cogyard.domain.values import JsonObject
+from cogyard.verify.check import Check
 from cogyard.verify.expect import (
     absent,
-    empty,
     generic_404,
-    header,
     holds,
     keys,
     maybe,
@@ -21,7 +19,7 @@ from cogyard.verify.expect import (
 from cogyard.verify.http import Answer
 from cogyard.verify.lab import Evidence, Lab
 from cogyard.verify.probe import canary, new_model, owner, remove_model, sku
-from cogyard.verify.verdict import require, show
+from cogyard.verify.verdict import require
 
 DESCRIPTION = "A model that a conformance check made"
 
@@ -39,12 +37,13 @@ async def _again(lab: Lab) -> Answer:
     return await new_model(lab, (await lab.once(_created)).string("name"))
 
 
-def _path(answer: Answer) -> str:
+def path_of(answer: Answer) -> str:
+    """Where a model is."""
     return f"/models/{answer.string('owner')}/{answer.string('name')}"
 
 
 async def _got(lab: Lab) -> Answer:
-    return (await lab.client.get(_path(await lab.once(_created)))).expect(200)
+    return (await lab.client.get(path_of(await lab.once(_created)))).expect(200)
 
 
 async def _got_canary(lab: Lab) -> Answer:
@@ -113,78 +112,6 @@ def _is_family_b(answer: Answer) -> bool:
     return answer.string("detail") == f"The following errors occurred:\n- hardware: {told}"
 
 
-async def _changed(lab: Lab) -> Answer:
-    path = _path(await lab.once(_described))
-    body: JsonObject = {
-        "description": "Changed",
-        "readme": "# Changed\n\nGrün.",
-        "weights_url": "https://example.com/w",
-    }
-    body |= {name: f"https://example.com/new-{name}" for name in ("github_url", "paper_url", "license_url")}
-    return (await lab.client.send("PATCH", path, json=body)).expect(200)
-
-
-async def _after_change(lab: Lab) -> Answer:
-    await lab.once(_changed)
-    return (await lab.client.get(_path(await lab.once(_described)))).expect(200)
-
-
-def _untouched(field: str, wanted: Json) -> Assertion:
-    """A PATCH of the field is refused or does nothing."""
-
-    async def assertion(lab: Lab) -> None:
-        made = await lab.once(_created)
-        answer = await lab.client.send("PATCH", _path(made), json={field: wanted})
-        require(answer.status < 500, f"expected the change of {field} to be refused or ignored, got {answer.status}")
-        found = (await lab.client.get(_path(made))).expect(200)
-        kept = found.at(field) if found.has(field) else None
-        before = made.at(field) if made.has(field) else None
-        require(kept == before, f"expected {field} to stay {show(before)}, got {show(kept)} {answer.told}")
-
-    return assertion
-
-
-async def _patched_unknown(lab: Lab) -> Answer:
-    return await lab.client.send(
-        "PATCH", f"/models/{await owner(lab)}/{lab.unique('unknown')}", json={"description": "x"}
-    )
-
-
-async def _no_readme(lab: Lab) -> Answer:
-    return await lab.client.get(_path(await lab.once(_created)) + "/readme")
-
-
-async def _readme(lab: Lab) -> Answer:
-    await lab.once(_changed)
-    return await lab.client.get(_path(await lab.once(_described)) + "/readme", headers={"Accept": "text/plain"})
-
-
-async def _no_examples(lab: Lab) -> Answer:
-    return await lab.client.get(_path(await lab.once(_created)) + "/examples")
-
-
-async def _no_versions(lab: Lab) -> Answer:
-    return await lab.client.get(_path(await lab.once(_created)) + "/versions")
-
-
-async def _deleted(lab: Lab) -> Answer:
-    made = (await new_model(lab, lab.unique("short-lived"))).expect(201)
-    return await lab.client.send("DELETE", _path(made), headers={"Accept": "*/*"})
-
-
-async def _gone(lab: Lab) -> None:
-    made = (await new_model(lab, lab.unique("short-lived"))).expect(201)
-    await lab.client.send("DELETE", _path(made))
-    (await lab.client.get(_path(made))).expect(404)
-
-
-async def _deleted_unknown(lab: Lab) -> Answer:
-    return await lab.client.send("DELETE", f"/models/{await owner(lab)}/{lab.unique('unknown')}")
-
-
-_EMPTY: Json = {"next": None, "previous": None, "results": []}
-
-
 CHECKS: tuple[Check, ...] = (
     Check("models.create.status", "§4.3", "A new model is answered with 201.", status(_created, 201)),
     Check(
@@ -242,7 +169,9 @@ CHECKS: tuple[Check, ...] = (
         maybe(_created, "created_at", str),
     ),
     *(
-        Check(f"models.create.no-{key}", "§4.1", f"`{key}` is no key of a model.", absent(_created, key))
+        Check(
+            f"models.create.no-{key.replace('_', '-')}", "§4.1", f"`{key}` is no key of a model.", absent(_created, key)
+        )
         for key in ("versions", "metadata", "readme", "weights_url", "hardware")
     ),
     *(
@@ -339,80 +268,5 @@ CHECKS: tuple[Check, ...] = (
         "§4.4",
         "A model of an unknown owner is answered with the generic 404.",
         generic_404(_unknown_owner),
-    ),
-    Check("models.patch.status", "§4.4", "A changed model is answered with 200.", status(_changed, 200)),
-    Check(
-        "models.patch.description",
-        "§4.4",
-        "PATCH changes `description`.",
-        value(_after_change, "description", "Changed"),
-    ),
-    *(
-        Check(
-            f"models.patch.{field.replace('_', '-')}",
-            "§4.4",
-            f"PATCH changes `{field}`.",
-            value(_after_change, field, f"https://example.com/new-{field}"),
-        )
-        for field in ("github_url", "paper_url", "license_url")
-    ),
-    Check(
-        "models.patch.weights-url", "§4.1", "`weights_url` is accepted and not shown.", absent(_changed, "weights_url")
-    ),
-    Check(
-        "models.patch.whole",
-        "§4.4",
-        "PATCH answers with the whole model.",
-        keys(_changed, "", "url", "owner", "name", "visibility", "run_count", "latest_version", "default_example"),
-    ),
-    Check(
-        "models.patch.not-visibility",
-        "§4.4",
-        "PATCH does not change the visibility.",
-        _untouched("visibility", "public"),
-    ),
-    Check("models.patch.not-name", "§4.4", "PATCH does not change the name.", _untouched("name", "other")),
-    Check(
-        "models.patch.not-cover",
-        "§4.4",
-        "PATCH does not change the cover image.",
-        _untouched("cover_image_url", "https://example.com/cover.png"),
-    ),
-    Check(
-        "models.patch.unknown", "§4.4", "PATCH of an unknown model is answered with 404.", status(_patched_unknown, 404)
-    ),
-    Check("models.readme.none", "§4.5", "A model without README is answered with 404.", status(_no_readme, 404)),
-    Check("models.readme.status", "§4.5", "A README is answered with 200.", status(_readme, 200)),
-    Check(
-        "models.readme.content-type",
-        "§4.5",
-        "A README is `text/plain`.",
-        header(_readme, "content-type", r"text/plain(;.*)?"),
-    ),
-    Check(
-        "models.readme.text",
-        "§4.5",
-        "A README comes as the Markdown that was given.",
-        holds(_readme, lambda answer: answer.text == "# Changed\n\nGrün.", "the Markdown as it was given"),
-    ),
-    Check(
-        "models.examples.none",
-        "§4.6",
-        "A model without examples has an empty page of them.",
-        value(_no_examples, "", _EMPTY),
-    ),
-    Check(
-        "models.versions.none",
-        "§4.7",
-        "A model without versions has an empty page of them.",
-        value(_no_versions, "", _EMPTY),
-    ),
-    Check("models.delete.status", "§4.4", "A deleted model is answered with 204 and no body.", empty(_deleted, 204)),
-    Check("models.delete.gone", "§4.4", "A deleted model is there no more.", _gone),
-    Check(
-        "models.delete.unknown",
-        "§4.4",
-        "DELETE of an unknown model is answered with 404.",
-        status(_deleted_unknown, 404),
     ),
 )

@@ -75,6 +75,8 @@ async def _disconnected(lab: Lab) -> None:
         listed = (await lab.client.get("/predictions")).expect(200)
         rows = [row for row in listed.array("results") if isinstance(row, dict)]
         found = next((row for row in rows if isinstance(row["input"], dict) and row["input"].get("text") == word), None)
+    if found is None:
+        await sending  # says why, when it could not even be created
     sending.cancel()
     require(found is not None, "expected the prediction in the list before its end")
     answer = (await lab.client.get(f"/predictions/{(found or {})['id']}")).expect(200)

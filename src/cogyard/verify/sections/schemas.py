@@ -13,6 +13,14 @@ from cogyard.verify.verdict import NotTried, require, show
 SCHEMAS = "openapi_schema.components.schemas"
 INPUTS = f"{SCHEMAS}.Input.properties"
 
+PATHS = (
+    ("root", "/"),
+    ("health-check", "/health-check"),
+    ("predictions", "/predictions"),
+    ("cancel", "/predictions/{prediction_id}/cancel"),
+)
+"""Those that every version of Cog has."""
+
 
 def _version_of(reference: str) -> str:
     model, _, version = reference.partition(":")
@@ -165,12 +173,12 @@ CHECKS: tuple[Check, ...] = (
     Check("schemas.paths", "§11", "A schema's `paths` is an object.", typed(_canary, "openapi_schema.paths", dict)),
     *(
         Check(
-            f"schemas.path.{path.strip('/').replace('/', '-').replace('{', '').replace('}', '') or 'root'}",
+            f"schemas.path.{name}",
             "§11",
             f"A schema has the path `{path}`.",
             keys(_canary, "openapi_schema.paths", path),
         )
-        for path in ("/", "/health-check", "/predictions", "/predictions/{prediction_id}/cancel")
+        for name, path in PATHS
     ),
     *(
         Check(
