@@ -202,7 +202,7 @@ class Webhooks:
                     return
                 if found.started_at is not None and not has_started:
                     has_started = True
-                    self._bus.publish(("delivery", prediction))
+                    await self._take_due()  # the start is in the line before any output is
                 event = _progress(found, said)
                 wait = quiet_until - loop.time()
                 if event is not None and wait <= 0:
