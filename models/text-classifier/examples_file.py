@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ DELIMITERS = {",": "CSV", "\t": "TSV", ";": "CSV with semicolons"}
 WANTED = "give CSV or TSV with a line of column names, or JSON lines, in UTF-8"
 SHOWN = 10
 """Names listed in an error; the rest is counted."""
+
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 csv.field_size_limit(10_000_000)
 
@@ -111,7 +114,7 @@ def _json_rows(content: str, text_column: str, label_column: str) -> Iterator[tu
             continue
         try:
             value = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"Line {number} is not valid JSON: {error}; {WANTED}.") from None
         if not isinstance(value, dict):
             raise ValueError(f"Line {number} is not a JSON object; write each row as one, with a text and a label.")
@@ -121,7 +124,11 @@ def _json_rows(content: str, text_column: str, label_column: str) -> Iterator[tu
             raise ValueError(f"Line {number}: {text_column!r} is not a string.")
         if not isinstance(label, str | int):
             raise ValueError(f"Line {number}: {label_column!r} is neither a string nor a whole number.")
-        yield number, text, label if isinstance(label, str) else json.dumps(label)
+        if not isinstance(label, str):
+            label = json.dumps(label)
+        if SURROGATE.search(text) or SURROGATE.search(label):
+            raise ValueError(f"Line {number} holds half of a character (an escape from \\ud800 to \\udfff alone).")
+        yield number, text, label
 
 
 def _check_columns(found: list[str], text_column: str, label_column: str, what: str) -> None:

@@ -244,6 +244,8 @@ def test_columns_may_have_other_names_and_nothing_needs_to_be_held_out(starter: 
         (b'{"text": "a", "label": "x"}\n{"text": "b"}\n', "Line 2 has no column 'label'; it has 'text'"),
         (b'{"text": "a", "label": "x"}\n{"text": 3, "label": "x"}\n', "Line 2: 'text' is not a string"),
         (b'{"text": "a", "label": "x"}\nnonsense\n', "Line 2 is not valid JSON"),
+        (b'{"text": "\\ud83d", "label": "x"}\n', "Line 1 holds half of a character"),
+        (b'{"text": "a", "label": ' + b"[" * 100_000, "Line 1 is not valid JSON"),
         (b'[{"text": "a", "label": "x"}]', "The file holds a JSON array; give JSON lines"),
         (b"text,label\n" + b"a,x\n" * 100_001, "The file has more than 100,000 rows"),
         (
