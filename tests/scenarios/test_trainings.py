@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.receiver import receiver
-from tests.yard import Yard, wait_until
+from tests.yard import FOLDERS, Yard, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -133,3 +133,25 @@ def test_a_version_without_a_train_function_is_422(yard: Yard, canary: str, dest
 
     assert response.status_code == 422
     assert "train" in response.json()["detail"]
+
+
+def test_a_training_outlives_a_killed_server_and_so_does_its_version(own_yard: Yard) -> None:
+    own_yard.start()
+    base = own_yard.push(FOLDERS / "trainable", "cogyard/trainable")
+    goal = "cogyard/learned"
+    with own_yard.http as http:
+        body = {"owner": "cogyard", "name": "learned", "visibility": "private", "hardware": "cpu"}
+        assert http.post("/models", json=body).status_code == 201
+    created = train(own_yard, base, goal, {"words": upload(own_yard, "fig"), "rounds": 200}).json()
+    wait_until(lambda: "round 2 of 200" in (own_yard.get(created["id"])["logs"] or ""), 60, "the training's begin")
+    own_yard.kill()
+    own_yard.start()
+    ended = own_yard.end_of(created["id"])
+    own_yard.kill()
+    own_yard.start()
+    with own_yard.http as http:
+        versions = http.get(f"/models/{goal}/versions").json()["results"]
+
+    assert ended["status"] == "succeeded", ended["error"]
+    assert [f"{goal}:{version['id']}" for version in versions] == [ended["output"]["version"]]
+    assert own_yard.run(ended["output"]["version"], {"text": "fig tree"})["output"] == "fig"
