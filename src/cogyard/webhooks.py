@@ -77,6 +77,7 @@ class Webhooks:
         self._poster = poster
         self._manner = manner
         self._sending: dict[DeliveryId, asyncio.Task[None]] = {}
+        self._taking = asyncio.Lock()
         self._following: dict[PredictionId, asyncio.Task[None]] = {}
         self._receivers: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
         self._turns: defaultdict[PredictionId, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -107,12 +108,13 @@ class Webhooks:
 
     async def _take_due(self) -> float:
         """Begin every attempt whose time has come; in how many seconds to look again."""
-        most = len(self._sending) + TAKEN_AT_ONCE
-        for delivery in await self._store.due_deliveries(self._clock.now(), most):
-            if delivery.id not in self._sending:
-                task = asyncio.create_task(self._send(delivery))
-                self._sending[delivery.id] = task
-                task.add_done_callback(lambda _, sent=delivery.id: self._sending.pop(sent, None))  # type: ignore[misc]
+        async with self._taking:
+            taken = set(self._sending)  # what is sent while the ledger is read may still stand there as due
+            for delivery in await self._store.due_deliveries(self._clock.now(), len(taken) + TAKEN_AT_ONCE):
+                if delivery.id not in taken:
+                    task = asyncio.create_task(self._send(delivery))
+                    self._sending[delivery.id] = task
+                    task.add_done_callback(lambda _, sent=delivery.id: self._sending.pop(sent, None))  # type: ignore[misc]
         following = await self._store.next_delivery_at()
         if following is None:
             return SAFETY_POLL

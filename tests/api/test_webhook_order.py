@@ -25,4 +25,7 @@ def test_output_does_not_overtake_the_start(yard: Yard, canary_async: str) -> No
         )
         first = [told.on(f"/{number}")[0].body for number in range(24)]
 
+        starts = [sum(one.body["output"] is None for one in told.on(f"/{number}")) for number in range(24)]
+
+    assert starts == [1] * 24
     assert [(body["status"], body["output"]) for body in first] == [("processing", None)] * 24

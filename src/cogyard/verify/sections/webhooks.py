@@ -164,7 +164,7 @@ async def _pauses_grow(lab: Lab) -> None:
     require(len(pauses) > 1 and pauses[1] > pauses[0], f"expected longer and longer pauses, got {pauses}")
 
 
-async def _deployment_free(lab: Lab) -> None:
+async def _unreachable(lab: Lab) -> None:
     """A receiver that is gone holds nothing back."""
     reference = await lab.once(canary)
     await lab.once(succeeded)
@@ -334,7 +334,7 @@ CHECKS: tuple[Check, ...] = (
         "webhooks.unreachable",
         "§10.1",
         "A receiver that is gone does not change how a prediction ends.",
-        _deployment_free,
+        _unreachable,
     ),
     Check(
         "webhooks.id",
