@@ -309,11 +309,11 @@ class Models:
         model = await self._model_for(caller, owner, name, built)
         created = await self._store.add_version(model.id, version)
         pushed = await self.get(caller, owner, name)
-        version = await self.latest(pushed) or version
+        kept = await self._store.get_model_version(model.id, version.id)  # not the latest: pushes can meet
         examples = built.metadata.get("examples")
         return Pushed(
             model=pushed,
-            version=version,
+            version=kept or version,
             created=created,
             examples=[entry for entry in examples if isinstance(entry, dict)] if isinstance(examples, list) else [],
         )
