@@ -1,5 +1,5 @@
 # The two commands: `make serve` runs Cogyard with its starter models, `make test` runs all tests.
-.PHONY: help setup serve test test-fast check fmt lock
+.PHONY: help setup serve test test-fast fuzz check fmt lock
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,6 +16,9 @@ test: ## set up what the tests need and run them all
 
 test-fast: setup ## the tests that build no model environments
 	.venv/bin/pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
+
+fuzz: setup ## 50,000 generated requests, for the night (CASES=…)
+	.venv/bin/python scripts/fuzz_api.py --cases $(or $(CASES),50000)
 
 check: setup ## format, lint, types, layers
 	.venv/bin/ruff format --check src tests bench

@@ -45,11 +45,11 @@ def fuzz(yard: Yard, cases: int, seed: int) -> int:
     tried, most = 0, max(cases // 250, 4)
     while tried < cases:
         done = subprocess.run(
-            [
+            [  # one worker: Python 3.11's own parser fails now and then where two threads of hypothesis use it
                 str(Path(sys.executable).parent / "schemathesis"), "run", f"{yard.url}/openapi.json",
                 "--url", f"{yard.url}/v1", "--header", f"Authorization: Bearer {TOKEN}", "--checks", CHECKS,
-                "--max-examples", str(most), "--seed", str(seed), "--workers", "2", "--request-timeout", "30",
-                "--no-color", "--warnings", "off",
+                "--max-examples", str(most), "--seed", str(seed), "--workers", "1", "--request-timeout", "30",
+                "--no-color", "--warnings", "off", "--suppress-health-check", "all",
             ],
             env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.fuzz_hooks", "COGYARD_FUZZ_VALUES": known},
             cwd=ROOT,

@@ -162,12 +162,12 @@ class Deployments:
 
     async def _changed(self, caller: Account, release: Release, wanted: ReleaseChange) -> Release:
         """The release with the changes. Raises `InvalidResource` naming the field at fault."""
-        name = wanted.model or release.model
+        name = release.model if wanted.model is None else wanted.model
         changed = replace(
             release,
             model=name,
-            version=await self._version(caller, name, wanted.version) if wanted.version else release.version,
-            hardware=wanted.hardware or release.hardware,
+            version=release.version if wanted.version is None else await self._version(caller, name, wanted.version),
+            hardware=release.hardware if wanted.hardware is None else wanted.hardware,
             min_instances=release.min_instances if wanted.min_instances is None else wanted.min_instances,
             max_instances=release.max_instances if wanted.max_instances is None else wanted.max_instances,
         )

@@ -128,7 +128,10 @@ def test_an_unused_one_is_deleted_and_a_used_one_is_not(yard: Yard, http: httpx.
         ({"hardware": "abacus"}, 400, "hardware: abacus is not a valid hardware SKU"),
         ({"model": "acme/none"}, 400, "model: there is no model acme/none"),
         ({"model": "x"}, 400, "model: 'x' is not a model name"),
+        ({"model": ""}, 400, "model: '' is not a model name"),
+        ({"hardware": ""}, 400, "hardware:  is not a valid hardware SKU"),
         ({"version": "0" * 64}, 400, "version: acme/canary has no version"),
+        ({"version": ""}, 400, "version: acme/canary has no version ''"),
         ({"name": "a/b"}, 400, "name: use letters"),
         ({"name": None}, 422, "name: Invalid type. Expected: string, given: null"),
         ({"min_instances": "1"}, 422, "min_instances: Invalid type. Expected: integer, given: string"),
@@ -150,6 +153,9 @@ def test_a_name_is_taken_once_and_missing_fields_are_all_named(http: httpx.Clien
     again = http.post("/deployments", json=body(canary, "TAKEN"))
     empty = http.post("/deployments", json={})
 
+    changed = http.patch("/deployments/cogyard/taken", json={"version": ""})
+
+    assert changed.status_code == 400
     assert again.status_code == 409
     assert again.json()["errors"][0]["detail"] == "A deployment with that name and owner already exists."
     assert empty.status_code == 422

@@ -10,6 +10,8 @@ _URI: JsonObject = {"type": "string", "format": "uri"}
 _OBJECT: JsonObject = {"type": "object"}
 _EVENTS: JsonObject = {"type": "array", "items": {"type": "string", "enum": ["start", "output", "logs", "completed"]}}
 _COUNT: JsonObject = {"type": "integer", "minimum": 0}
+_NAME: JsonObject = {"type": "string", "pattern": "^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$"}
+_DURATION: JsonObject = {"type": "string", "pattern": "^([0-9]+h)?([0-9]+m)?([0-9]+s?)?$"}
 _HEX: JsonObject = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 
 
@@ -24,7 +26,7 @@ _REQUEST: JsonObject = {
     "webhook_events_filter": _EVENTS,
     "webhook_completed": {**_URI, "deprecated": True},
     "stream": {"type": "boolean", "deprecated": True},
-    "lifetime": {**_TEXT, "description": "The same as the header Cancel-After (extension)."},
+    "lifetime": {**_DURATION, "description": "The same as the header Cancel-After (extension)."},
 }
 _LINK_NAMES = ("description", "github_url", "paper_url", "license_url", "cover_image_url")
 _LINKS: dict[str, JsonObject] = dict.fromkeys(_LINK_NAMES, _MAYBE_TEXT)
@@ -109,7 +111,7 @@ SCHEMAS: JsonObject = {
     ),
     "DeploymentRequest": _object(
         ["name", "model", "version", "hardware", "min_instances", "max_instances"],
-        name=_TEXT,
+        name=_NAME,
         model={**_TEXT, "description": "`owner/name`."},
         version=_HEX,
         hardware=_TEXT,
@@ -130,8 +132,8 @@ SCHEMAS: JsonObject = {
     "CollectionRequest": _object(
         ["slug", "name"],
         slug={"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"},
-        name=_TEXT,
-        description=_TEXT,
+        name={"type": "string", "minLength": 1, "maxLength": 200},
+        description={"type": "string", "maxLength": 2000},
         full_description=_MAYBE_TEXT,
     ),
     "CollectionChange": _object([], name=_TEXT, description=_TEXT, full_description=_MAYBE_TEXT),
@@ -195,7 +197,7 @@ SCHEMAS: JsonObject = {
     "ModelRequest": _object(
         ["owner", "name", "visibility", "hardware"],
         owner=_TEXT,
-        name=_TEXT,
+        name=_NAME,
         visibility={"type": "string", "enum": ["public", "private"]},
         hardware=_TEXT,
         **_LINKS,
@@ -279,7 +281,7 @@ SCHEMAS: JsonObject = {
         last_used_at=_MAYBE_TIME,
         disabled_at=_MAYBE_TIME,
     ),
-    "TokenRequest": _object(["name"], name=_TEXT),
+    "TokenRequest": _object(["name"], name={"type": "string", "minLength": 1, "maxLength": 100}),
     "TokenList": _object(["results"], results={"type": "array", "items": {"$ref": "#/components/schemas/Token"}}),
     "Health": _object(
         ["status", "version", "reasons"], status=_TEXT, version=_TEXT, reasons={"type": "array", "items": _TEXT}
