@@ -60,7 +60,7 @@ def test_importing_any_module_does_nothing(tmp_path: Path) -> None:
     modules = [
         ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts)
         for path in SOURCE.rglob("*.py")
-        if "wrapper" not in path.parts
+        if not {"wrapper", "probes"} & set(path.parts)  # these run inside the environments of models
         and "migrations" not in path.parts
         and path.name not in ("__main__.py", "by_import.py")
     ]

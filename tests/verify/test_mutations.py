@@ -220,9 +220,9 @@ TABLE: tuple[tuple[str, Mutation, tuple[str, ...], str], ...] = (
     ),
     (
         "cancelled with two l",
-        text('"canceled"', '"cancelled"'),
-        ("cancel.twice", "cancel.running.ends"),
-        "cancel.running.ends",
+        on(".*/cancel", text('"canceled"', '"cancelled"')),
+        ("cancel.twice",),
+        "cancel.twice",
     ),
     ("next is relative", page(relative_next), ("lists",), "lists.next.absolute"),
     ("previous is never told", page(lambda value: value.update(previous=None)), ("lists",), "lists.previous"),

@@ -3,9 +3,11 @@
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing
 
 import pytest
 
@@ -104,6 +106,27 @@ def test_what_a_run_made_is_gone_afterwards(own_yard: Yard) -> None:
     assert first.returncode == 0
     left = [line for line in first.stderr.splitlines() if line.startswith("left behind")]
     assert left == ["left behind: model cogyard/verify-student: the base of a training cannot be deleted"]
+
+
+@pytest.mark.slow
+def test_what_only_curators_may_make_is_skipped_for_others(own_yard: Yard) -> None:
+    own_yard.start()
+    own_yard.stop()
+    with closing(sqlite3.connect(own_yard.data / "cogyard.db")) as database, database:
+        database.execute("update accounts set is_admin = 0")
+    own_yard.start()
+    ended = own_yard.cogyard("verify", "contract", "--only", "official", "--json")
+    told = json.loads(ended.stdout)
+
+    assert ended.returncode == 0
+    assert [check["name"].rpartition(".")[2] for check in told["checks"] if check["result"] == "passed"] == [
+        "by-path",
+        "by-name",
+        "unknown",
+    ]
+    assert {check["detail"] for check in told["checks"] if check["result"] == "skipped"} == {
+        "this token may not make models official; pass --official owner/name"
+    }
 
 
 @pytest.mark.slow
