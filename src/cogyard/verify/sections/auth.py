@@ -29,10 +29,6 @@ async def _odd(lab: Lab) -> Answer:
     return await lab.client.get("/account", token="invalid")
 
 
-async def _other_scheme(lab: Lab) -> Answer:
-    return await lab.client.get("/account", headers={"Authorization": f"Basic {lab.client.token}"})
-
-
 async def _bad_body(lab: Lab) -> Answer:
     return await lab.client.send("POST", "/predictions", json=b"{", token=None)
 
@@ -108,7 +104,6 @@ CHECKS: tuple[Check, ...] = (
         "A wrong token of any form is answered with 401, also one that does not begin with `r8_`.",
         status(_odd, 401),
     ),
-    Check("auth.other-scheme", "§1.1", "Another scheme than Bearer or Token is refused.", status(_other_scheme, 401)),
     Check(
         "auth.before-limits",
         "§1.1",
