@@ -103,8 +103,9 @@ class _Handler:
                 kept,
                 await answer.read(),
             )
+            length = answer.headers.get("content-length", "0")
         if request.method == "HEAD":
-            return web.Response(status=exchange.status, headers=exchange.headers)
+            return web.Response(status=exchange.status, headers={**exchange.headers, "content-length": length})
         exchange = self.mutate(exchange)
         return web.Response(status=exchange.status, headers=exchange.headers, body=exchange.body)
 
@@ -114,11 +115,15 @@ class _Handler:
         exchange = Exchange("WEBHOOK", request.path, brought, b"", 0, brought, await request.read())
         exchange = self.mutate(exchange)
         where = f"http://{request.match_info['receiver']}/{request.match_info['path']}?{request.query_string}"
-        async with self.session.post(
+        sending = self.session.post(
             where.rstrip("?"), data=exchange.body, headers=exchange.headers, allow_redirects=False
-        ) as answer:
-            kept = {name: value for name, value in answer.headers.items() if name.lower() == "location"}
-            return web.Response(status=answer.status, headers=kept)
+        )
+        try:
+            async with sending as answer:
+                kept = {name: value for name, value in answer.headers.items() if name.lower() == "location"}
+                return web.Response(status=answer.status, headers=kept)
+        except aiohttp.ClientConnectorError:
+            return web.Response(status=502)
 
 
 def _through_here(request: web.Request, body: bytes) -> bytes:
