@@ -1,5 +1,6 @@
 """Creates that come twice and must happen once."""
 
+import time
 from typing import Any
 
 import pytest
@@ -59,6 +60,30 @@ def test_the_clients_own_retry_is_known(yard: Yard, canary: str) -> None:
     assert retried == [first, first]
     assert wanted_again != first
     assert other_body not in (first, wanted_again)
+
+
+def test_the_retry_of_a_create_that_was_refused_is_a_new_one(own_yard: Yard) -> None:
+    own_yard.settings["rate_creates"] = "60"
+    yard = own_yard.start()
+    reference = yard.push(FOLDERS / "canary", "acme/canary")
+
+    def patient(text: str, count: int) -> Any:
+        """What a client gets that waits as long as it is told."""
+        while (answer := create(yard, reference, text, X_Stainless_Retry_Count=str(count))).status_code == 429:
+            time.sleep(int(answer.headers["retry-after"]))
+            count += 1
+        return answer.json()["id"], count
+
+    first, _ = patient("same", 0)
+    with yard.http as http:
+        while http.post("/predictions", json={}).status_code != 429:
+            pass
+    second, retries = patient("same", 0)
+    lost, _ = patient("same", retries + 1)
+
+    assert retries > 0
+    assert second != first
+    assert lost == second
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "tab\there"])

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cogyard.api.prefer import parse_duration, parse_prefer
+from cogyard.api.refusals import RETRIES, is_retry
 from cogyard.api.request import parse_json, read_json_bytes
 from cogyard.api.wire import answer
 from cogyard.api.yard import Yard
@@ -36,7 +37,7 @@ async def read_wanted(yard: Yard, request: Request, kind: Body) -> tuple[JsonObj
         webhook=webhook if isinstance(webhook, str) else None,
         webhook_events_filter=tuple(str(event) for event in events) if isinstance(events, list) else None,
         cancel_after=header or parse_duration("lifetime", lifetime if isinstance(lifetime, str) else None),
-        repetition=_repetition(request, raw),
+        repetition=_repetition(yard, request, raw),
         base_url=yard.base(request),
     )
     return body, wanted
@@ -56,14 +57,14 @@ async def answer_created(yard: Yard, request: Request, created: Prediction) -> R
     return answer(wire.prediction(now, status=Status.starting), 202, headers)
 
 
-def _repetition(request: Request, raw: bytes) -> Repetition | None:
+def _repetition(yard: Yard, request: Request, raw: bytes) -> Repetition | None:
     """Whether the request may come twice: by its own key (an extension), or as the 2.0 client's retry (§1.6)."""
-    key, retries = request.headers.get("idempotency-key"), request.headers.get("x-stainless-retry-count")
+    key, retries = request.headers.get("idempotency-key"), request.headers.get(RETRIES)
     if key is None and retries is None:
         return None
     if key is not None and not _KEY.fullmatch(key):
         raise InvalidRequest("Idempotency-Key: give 1 to 255 printable ASCII characters, other ones for each request.")
     who = request.headers.get("authorization", "").rpartition(" ")[2]
     asked = f"{request.method} {request.scope['path']}\n{who}\n".encode() + raw
-    is_retry = retries is not None and retries.isdecimal() and int(retries[:9]) > 0
-    return Repetition(fingerprint=hashlib.sha256(asked).hexdigest(), key=key, is_retry=is_retry)
+    repeats = is_retry(retries) and not yard.refusals.take(request, yard.clock.now())
+    return Repetition(fingerprint=hashlib.sha256(asked).hexdigest(), key=key, is_retry=repeats)

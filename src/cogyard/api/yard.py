@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from cogyard.accounts import Accounts
 from cogyard.api.errors import render
+from cogyard.api.refusals import Refusals
 from cogyard.api.request import base_url, page_url
 from cogyard.api.wire import Wire, answer
 from cogyard.collections import Collections
@@ -73,6 +74,8 @@ class Yard:
     borrowed_hosts: Collection[str]
     #: sentences that say why the server is not ready; empty when it is
     not_ready: Callable[[], list[str]]
+    #: creates that were refused for now, whose retries are new ones
+    refusals: Refusals = field(default_factory=Refusals)
 
     def authenticated(self, handler: Handler, kind: str = REQUESTS) -> Endpoint:
         """The endpoint that runs `handler` for a caller with a valid token, within the rate limit of its kind.
@@ -86,6 +89,8 @@ class Yard:
             allowance = self.limiter.take(caller.username, rate) if rate is not None else None
             try:
                 if allowance is not None and not allowance.is_allowed:
+                    if kind == CREATES:
+                        self.refusals.note(request, self.clock.now())
                     raise RateLimited(math.ceil(allowance.wait))
                 response = await handler(request, caller)
             except CogyardError as error:
