@@ -109,6 +109,7 @@ class Client:
     base: str
     token: str
     session: aiohttp.ClientSession
+    trust: ssl.SSLContext
 
     async def send(
         self,
@@ -187,4 +188,4 @@ async def connect(base: str, token: str, trust: ssl.SSLContext) -> AsyncIterator
     async with aiohttp.ClientSession(
         connector=connector, timeout=timeout, headers=agent, auto_decompress=False
     ) as session:
-        yield Client(base.rstrip("/").removesuffix("/v1"), token, session)
+        yield Client(base.rstrip("/").removesuffix("/v1"), token, session, trust)

@@ -162,8 +162,7 @@ async def _too_large(lab: Lab) -> Answer:
     """Sent by hand: a server may answer, and close, before it has read it all."""
     address = urlsplit(lab.client.base)
     secured = address.scheme == "https"
-    connector = lab.client.session.connector
-    trust = connector._ssl if secured and isinstance(connector, aiohttp.TCPConnector) else None
+    trust = lab.client.trust if secured else None
     port = address.port or (443 if secured else 80)
     reader, writer = await asyncio.open_connection(address.hostname, port, ssl=trust)
     opening = b'--edge\r\nContent-Disposition: form-data; name="content"; filename="large.bin"\r\n\r\n'
