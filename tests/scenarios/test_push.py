@@ -84,8 +84,8 @@ BAD = [
     ),
     (
         "python version",
-        lambda f: (f / "cog.yaml").write_text('build:\n  python_version: "3.10.99"\npredict: "predict.py:Predictor"\n'),
-        "cog.yaml:2: build.python_version: Python 3.10.99 is not installed on this machine",
+        lambda f: (f / "cog.yaml").write_text('build:\n  python_version: "3.9"\npredict: "predict.py:Predictor"\n'),
+        "cog.yaml:2: build.python_version: 3.9 is not supported",
     ),
     ("no file", lambda f: (f / "predict.py").unlink(), "predict.py: cog.yaml names this file"),
     (

@@ -17,6 +17,7 @@ from cogyard.domain.errors import BuildFailed
 from cogyard.ports import BuildLine
 from cogyard.runtime import pins
 from cogyard.runtime.commands import Outcome, run
+from cogyard.runtime.interpreters import find_interpreter
 
 Report = Callable[[BuildLine], Awaitable[None]]
 
@@ -144,7 +145,11 @@ class Environments:
     async def _build(self, place: Path, wanted: Requirements, folder: Path, report: Report) -> None:
         variables = self._build_variables(place)
         await report(BuildLine("environment", f"building an environment with Python {wanted.python_version}"))
-        python = await self._interpreter(wanted, folder, variables)
+        python, warning = await find_interpreter(
+            self._uv, wanted.python_version, wanted.python_version_line, folder, variables
+        )
+        if warning is not None:
+            await report(BuildLine("environment", f"warning: {warning}"))
         await self._step(
             "environment", [str(self._uv), "venv", "--python", python, str(place)], folder, variables, report
         )
@@ -178,20 +183,6 @@ class Environments:
             "UV_NO_PROGRESS": "1",
             "UV_NO_CONFIG": "1",
         }
-
-    async def _interpreter(self, wanted: Requirements, folder: Path, variables: Mapping[str, str]) -> str:
-        command = [str(self._uv), "python", "find", "--no-project", "--system", wanted.python_version]
-        outcome = await run(command, folder=folder, environment=variables, report=_silent)
-        if outcome.code == 0 and outcome.lines:
-            return outcome.lines[-1]
-        listing = [str(self._uv), "python", "list", "--only-installed"]
-        found = await run(listing, folder=folder, environment=variables, report=_silent)
-        versions = sorted({match[1] for line in found.lines if (match := re.match(r"cpython-(\d+\.\d+)", line))})
-        where = f"{FILE}:{wanted.python_version_line}" if wanted.python_version_line else FILE
-        raise BuildFailed(
-            f"{where}: build.python_version: Python {wanted.python_version} is not installed on this machine. "
-            f"Install it, or write one that is: {', '.join(versions) or 'none was found'}."
-        )
 
     async def _install(
         self, place: Path, packages: Sequence[str], folder: Path, variables: Mapping[str, str], report: Report
@@ -243,10 +234,6 @@ def _reporter(step: str, report: Report) -> Callable[[str], Awaitable[None]]:
         await report(BuildLine(step, line))
 
     return tell
-
-
-async def _silent(_line: str) -> None:
-    """For output that is read, not shown."""
 
 
 def _add_pip(place: Path, uv_command: Path) -> None:
