@@ -120,7 +120,7 @@ shows("files in: data URIs", async () => {
   const file = `data:application/octet-stream;base64,${Buffer.from("a parcel").toString("base64")}`;
   const created = await create("canary", { mode: "read", file }, { wait: true });
   return { sent: created.input.file, read: created.output.file[1] };
-}, "as a text: with `fileEncodingStrategy: \"data-uri\"` the client sends itself in place of the input, which is its fault");
+}, "as a text; with `fileEncodingStrategy: \"data-uri\"` the client sends itself as the input, which is its fault");
 shows("files in: lists of files", async () => {
   const files = [new File(["one"], "one.txt"), new File(["two"], "two.txt")];
   return (await run("canary", { mode: "read", files })).files.map(([, text]) => text);
@@ -155,9 +155,9 @@ shows("predictions: create, get, wait", async () => {
   const created = await create("canary", { text: "hi" });
   const got = await replicate.predictions.get(created.id);
   const done = await replicate.wait(created, { interval: 20 });
-  const listed = (await replicate.predictions.list()).results.map((one) => one.id);
-  const listedIt = listed.includes(created.id);
-  return { same: got.id === created.id, status: done.status, text: done.output.text, listed: listedIt, model: got.model };
+  const listed = (await replicate.predictions.list()).results.map((one) => one.id).includes(created.id);
+  const { status, output } = done;
+  return { same: got.id === created.id, status, text: output.text, listed, model: got.model };
 }, "no `reload`: `get` gives a new one");
 shows("predictions: cancel", async () => {
   const made = [await create("canary", { mode: "loop" }), await create("canary", { mode: "loop" })];
