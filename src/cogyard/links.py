@@ -1,4 +1,4 @@
-"""URLs that carry their own right: outputs, streams, downloads. Whoever has one may read, until it expires."""
+"""URLs that carry their own right: outputs and streams. Whoever has one may read, until it expires."""
 
 import base64
 import hashlib
@@ -52,10 +52,6 @@ class LinkSigner:
         """52 characters: the prediction's 16 bytes and as many of a signature."""
         whole = prediction_bytes(prediction) + self._mac(f"stream {prediction}")[:16]
         return base64.b32encode(whole).decode().rstrip("=").lower()
-
-    def sign_download(self, owner: str, file: FileId, expiry: int) -> str:
-        """The signature of `GET /files/{id}/download` (`api-contract.md` §7.3), standard base64."""
-        return base64.b64encode(self._mac(f"{owner} {file} {expiry}")).decode()
 
     def _text(self, sentence: str) -> str:
         return base64.urlsafe_b64encode(self._mac(sentence)).decode().rstrip("=")

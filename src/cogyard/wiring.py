@@ -63,7 +63,7 @@ from cogyard.store.sqlite import SqliteStore
 from cogyard.timekeeper import Timekeeper
 from cogyard.tls import STAND_IN_HOSTS
 from cogyard.trainings import Trainings
-from cogyard.uploads import Uploads
+from cogyard.uploads import Making, Uploads
 from cogyard.validation import compile_input
 from cogyard.webhooks import Manner, Webhooks
 
@@ -205,7 +205,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
                     store,
                     files,
                     clock,
-                    new_file_id,
+                    Making(file_id=new_file_id, key=new_signing_key),
                     settings.max_file_bytes,
                     timedelta(seconds=settings.upload_ttl),
                 ),
@@ -214,7 +214,6 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
                     verify_output=signer.verify_output,
                     stream_path=signer.stream_path,
                     open_stream=signer.open_stream,
-                    sign_download=signer.sign_download,
                 ),
                 clock=clock,
                 limiter=LocalLimiter(time.monotonic),

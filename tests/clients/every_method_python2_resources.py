@@ -107,7 +107,7 @@ async def files():
 async def download():
     created = await now(client.files.create(content=("parcel.txt", b"a parcel")))
     expiry = int(time.time()) + 60
-    key = bytes.fromhex(os.environ["FILES_KEY"])
+    key = os.environ["FILES_KEY"].encode()
     signed = base64.b64encode(hmac.digest(key, f"cogyard {created.id} {expiry}".encode(), hashlib.sha256)).decode()
     wanted = {"file_id": created.id, "owner": "cogyard", "expiry": expiry}
     got = await now(client.files.download(**wanted, signature=signed))

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -72,10 +71,10 @@ class World:
         }
 
     def files_key(self) -> str:
-        """What the server signs its download links with: no answer of the API tells one."""
-        with sqlite3.connect(self.yard.data / "cogyard.db") as database:
-            (key,) = database.execute("SELECT value FROM secrets WHERE name = 'links'").fetchone()
-        return str(key)
+        """What the account signs its download links with."""
+        with self.yard.http as http:
+            key: str = http.get("/files/default/secret").json()["key"]
+        return key
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC
-from hmac import compare_digest
+from pathlib import Path
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
@@ -48,6 +48,7 @@ def routes(yard: Yard) -> list[Route]:
     return [
         resource("/files", GET=guarded(handlers.list), POST=guarded(handlers.create)),
         resource("/files/{id}", GET=get_or_follow, DELETE=guarded(handlers.delete)),
+        resource("/files/default/secret", GET=guarded(handlers.signing_key)),
         resource("/files/{id}/download", GET=handlers.download),
         resource("/delivery/{id}/{name}", GET=handlers.deliver),
     ]
@@ -83,23 +84,24 @@ class _Files:
 
     async def download(self, request: Request) -> Response:
         file_id, query = FileId(request.path_params["id"]), request.query_params
-        expiry = query.get("expiry", "")
-        if not re.fullmatch(r"\d{1,18}", expiry) or int(expiry) < self.yard.clock.now().timestamp():
+        expiry, signature = query.get("expiry", ""), query.get("signature", "").replace(" ", "+")
+        if not re.fullmatch(r"[0-9]{1,18}", expiry):
             raise NotFound("File not found")
-        expected = self.yard.links.sign_download(query.get("owner", ""), file_id, int(expiry))
-        if not compare_digest(expected.encode(), query.get("signature", "").replace(" ", "+").encode()):
-            raise NotFound("File not found")
-        return await self._content(file_id)
+        found = await self.yard.uploads.open_signed(file_id, query.get("owner", ""), int(expiry), signature)
+        return _content(*found)
+
+    async def signing_key(self, _request: Request, caller: Account) -> Response:
+        return answer({"key": await self.yard.uploads.signing_key(caller.id)})
 
     async def deliver(self, request: Request) -> Response:
         file_id = FileId(request.path_params["id"])
         if not self.yard.links.verify_output(file_id, request.url.query, self.yard.clock.now()):
             raise NotFound("This file URL is not valid, or it has expired; get the prediction again for a new one.")
-        return await self._content(file_id)
+        return _content(*await self.yard.uploads.open(file_id))
 
-    async def _content(self, file_id: FileId) -> Response:
-        record, path = await self.yard.uploads.open(file_id)
-        return FileResponse(path, media_type=None, headers=_headers(record), filename=None)
+
+def _content(record: File, path: Path) -> Response:
+    return FileResponse(path, media_type=None, headers=_headers(record), filename=None)
 
 
 def _headers(file: File) -> dict[str, str]:

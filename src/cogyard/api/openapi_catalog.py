@@ -254,6 +254,14 @@ CATALOG: tuple[Operation, ...] = (
     ),
     Operation(
         method="GET",
+        path="/files/default/secret",
+        name="files.default.secret.get",
+        summary="Get the key that signs your download links",
+        answers={200: ("The key; the UTF-8 bytes of its text are the HMAC's.", "FilesKey")},
+        is_extension=True,
+    ),
+    Operation(
+        method="GET",
         path="/files/{id}/download",
         name="files.download",
         summary="Download a file by a signed URL",

@@ -167,6 +167,7 @@ SCHEMAS: JsonObject = {
     ),
     "SearchFault": _object(["detail"], detail=_TEXT),
     "WebhookKey": _object(["key"], key={"type": "string", "pattern": "^whsec_[A-Za-z0-9+/=]+$"}),
+    "FilesKey": _object(["key"], key=_TEXT),
     "Delivery": _object(
         ["id", "prediction", "event", "url", "state", "attempts", "created_at"],
         id=_TEXT,

@@ -44,7 +44,6 @@ class Links:
     verify_output: Callable[[FileId, str, datetime], bool]
     stream_path: Callable[[PredictionId, StreamKind], str]
     open_stream: Callable[[str], PredictionId | None]
-    sign_download: Callable[[str, FileId, int], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

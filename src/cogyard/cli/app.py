@@ -74,6 +74,7 @@ def _build(state: _State) -> typer.Typer:
         "trainings": _training_commands(state, resources),
         "deployments": more.deployment_commands(state.speak),
         "collections": more.collection_commands(state.speak),
+        "files": more.file_commands(state.speak),
         "webhooks": more.webhook_commands(state.speak),
         "token": _token_commands(state, resources),
         "verify": verify_commands(lambda: (state.terminal, state.url, state.token)),

@@ -26,6 +26,7 @@ HELP = {
     "deployments": "Endpoints of your own over a version: create, change, roll back.",
     "trainings": "Look at trainings and cancel them.",
     "collections": "Look at collections of models, and curate them.",
+    "files": "Upload files for inputs, look at them, link to them.",
     "webhooks": "Look at webhook deliveries and send them again.",
 }
 
@@ -211,6 +212,32 @@ def collection_commands(speak: Speak) -> Commands:
         speak(lambda client, terminal: curation.change_collection(client, terminal, slug, None, method="DELETE"))
 
     return {"list": list_all, "show": show, "create": create, "add": add, "remove": remove, "delete": delete}
+
+
+def file_commands(speak: Speak) -> Commands:
+    """`cogyard files`."""
+    from cogyard.cli import files
+
+    def list_all(limit: Limit = 100) -> None:
+        """List your uploads, the newest first."""
+        speak(lambda client, terminal: files.list_files(client, terminal, limit))
+
+    def upload(path: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
+        """Upload a file and show the URL that inputs name it by."""
+        speak(lambda client, terminal: files.upload(client, terminal, path))
+
+    def link(
+        file: Annotated[str, typer.Argument(metavar="ID")],
+        seconds: Annotated[int, typer.Option(min=1, max=files.LONGEST_LINK, help="How long it works.")] = 3600,
+    ) -> None:
+        """Make a download URL that needs no token."""
+        speak(lambda client, terminal: files.link(client, terminal, file, seconds))
+
+    def delete(file: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+        """Delete an upload."""
+        speak(lambda client, terminal: files.delete(client, terminal, file))
+
+    return {"list": list_all, "upload": upload, "link": link, "delete": delete}
 
 
 def webhook_commands(speak: Speak) -> Commands:

@@ -62,7 +62,7 @@ def verify_commands(options: Callable[[], tuple[Terminal, str | None, str | None
         wanted = Wanted(address or global_url, token or global_token, only or (), models)
         if show_list:
             list_checks(terminal, wanted)
-        elif not asyncio.run(run_contract(terminal, wanted)):
+        elif not _run(terminal, wanted):
             raise typer.Exit(int(Exit.failed))
 
     return {"contract": contract}
@@ -75,6 +75,13 @@ def list_checks(terminal: Terminal, wanted: Wanted) -> None:
         terminal.document([{"name": one.name, "section": one.section, "fact": one.fact} for one in checks])
     else:
         terminal.table(("check", "section", "fact"), ((one.name, one.section, one.fact) for one in checks))
+
+
+def _run(terminal: Terminal, wanted: Wanted) -> bool:
+    try:
+        return asyncio.run(run_contract(terminal, wanted))
+    except asyncio.CancelledError:  # a SIGTERM ends it as Ctrl-C does
+        raise KeyboardInterrupt from None
 
 
 async def run_contract(terminal: Terminal, wanted: Wanted) -> bool:
