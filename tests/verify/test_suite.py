@@ -130,17 +130,21 @@ def test_what_only_curators_may_make_is_skipped_for_others(own_yard: Yard) -> No
 
 
 @pytest.mark.slow
-def test_an_interrupted_run_clears_away_too(own_yard: Yard) -> None:
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_clears_away_too(own_yard: Yard, end: signal.Signals) -> None:
     own_yard.start()
     command = [sys.executable, "-m", "cogyard", "verify", "contract", "--only", "cancel", "--only", "files.create"]
     with own_yard.http as http, subprocess.Popen(command, env=own_yard.environment, stdout=subprocess.PIPE) as child:
         running = wait_until(lambda: http.get("/predictions").json()["results"], what="a prediction")
-        child.send_signal(signal.SIGINT)
+        child.send_signal(end)
         assert child.wait(60) == 130
         states = {row["status"] for row in http.get("/predictions").json()["results"]}
         files = http.get("/files").json()["results"]
+    with closing(sqlite3.connect(own_yard.data / "cogyard.db")) as database:
+        models = database.execute("select name from models").fetchall()  # private ones are in no list
 
     assert running
+    assert models == []
     assert states <= {"canceled", "succeeded", "failed"}
     assert files == []
 
