@@ -104,7 +104,7 @@ CHECKS: tuple[Check, ...] = (
         "A deadline that passes while it runs cancels it.",
         value(_running, "status", "canceled"),
     ),
-    Check("deadline.while-running.in-time", "§9.5", "It ends at the deadline, within seconds.", _in_time),
+    Check("deadline.while-running.in-time", "§9.5", "What runs ends at its deadline, within seconds.", _in_time),
     Check("deadline.while-running.error", "§9.2", "A deadline is no error.", value(_running, "error", None)),
     Check(
         "deadline.while-running.metrics",

@@ -98,7 +98,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check("delivery.name", "§9.6", "The path of a file's URL ends with its name.", _ends_with_name("note-0.txt")),
     Check("delivery.without-token", "§9.6", "A file is delivered without a token.", status(_got, 200)),
-    Check("delivery.with-token", "§9.6", "A token with the request does no harm.", status(_with_token, 200)),
+    Check("delivery.with-token", "§9.6", "A token does no harm when a file is fetched.", status(_with_token, 200)),
     Check("delivery.bytes", "§9.6", "What is delivered is what the model wrote, in its order.", _is_note),
     Check(
         "delivery.content-type",
@@ -138,10 +138,10 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "delivery.ranges.named",
         "§9.6",
-        "A part says which part it is.",
+        "A part of a file says which part it is.",
         header(_part, "content-range", r"bytes 2-5/\d+"),
     ),
-    Check("delivery.ranges.bytes", "§9.6", "A part holds the bytes that were asked for.", _is_part),
+    Check("delivery.ranges.bytes", "§9.6", "A part of a file holds the bytes that were asked for.", _is_part),
     Check(
         "delivery.ranges.tail",
         "§9.6",

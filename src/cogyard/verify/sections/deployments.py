@@ -199,13 +199,13 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "deployments.create.created-by-type",
         "§6.1",
-        "That account has its type.",
+        "The account that made a release has its type.",
         value(_created, f"{RELEASE}.created_by.type", "user", "organization"),
     ),
     Check(
         "deployments.create.created-by-name",
         "§6.1",
-        "That account has its name, a string.",
+        "The account that made a release has its name, a string.",
         typed(_created, f"{RELEASE}.created_by.name", str),
     ),
     Check(

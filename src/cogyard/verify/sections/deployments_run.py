@@ -131,7 +131,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "deployments.run.status", "§5.1", "A prediction on a deployment is answered with 201.", status(_created, 201)
     ),
-    Check("deployments.run.deployment", "§5.2", "Its prediction names the deployment.", _names_it),
+    Check("deployments.run.deployment", "§5.2", "A prediction on a deployment names the deployment.", _names_it),
     Check("deployments.run.release", "§6.2", "Model and version are those of the current release.", _release),
     Check(
         "deployments.run.output",
@@ -163,8 +163,18 @@ CHECKS: tuple[Check, ...] = (
         "`Cancel-After` works with deployments.",
         like(_deadline, "deadline", r"\d{4}-.*Z"),
     ),
-    Check("deployments.run.no-version", "§5.1", "The body takes no `version`.", status(_with_version, 422)),
-    Check("deployments.run.needs-input", "§5.1", "The body needs an `input`.", status(_without_input, 422)),
+    Check(
+        "deployments.run.no-version",
+        "§5.1",
+        "The body of a prediction on a deployment takes no `version`.",
+        status(_with_version, 422),
+    ),
+    Check(
+        "deployments.run.needs-input",
+        "§5.1",
+        "The body of a prediction on a deployment needs an `input`.",
+        status(_without_input, 422),
+    ),
     Check(
         "deployments.run.checks-input",
         "§5.1",

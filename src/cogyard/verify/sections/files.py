@@ -330,13 +330,13 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "files.get.unknown.detail",
         "§7.3",
-        "That 404 says `File not found`.",
+        "The 404 of files says `File not found`.",
         value(_unknown, "detail", "File not found"),
     ),
     Check(
         "files.get.unknown.content-type",
         "§1.1",
-        "That 404 is a problem document.",
+        "The 404 of files is a problem document.",
         header(_unknown, "content-type", r"application/problem\+json(;.*)?"),
     ),
     Check("files.list", "§7.3", "A file is in the list.", _listed),
@@ -360,7 +360,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "files.download.problem",
         "§7.3",
-        "That 404 is a problem document.",
+        "A refused download is answered with a problem document.",
         header(
             _download("?owner=somebody&expiry=1&signature=c2lnbmF0dXJl"),
             "content-type",

@@ -100,13 +100,13 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "official.create.version",
         "§4.8",
-        "Its predictions show `hidden` as their version.",
+        "Predictions of official models show `hidden` as their version.",
         value(_created, "version", "hidden"),
     ),
     Check(
         "official.create.model",
         "§5.2",
-        "Its predictions show the model's name.",
+        "Predictions of official models show the model's name.",
         like(_created, "model", "[^/]+/[^/:]+"),
     ),
     Check(

@@ -258,7 +258,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "predictions.succeeded.order",
         "§9.2",
-        "It was created, started and completed in this order.",
+        "A prediction was created, started and completed in this order.",
         holds(succeeded, _times_in_order, "times in order"),
     ),
     Check(

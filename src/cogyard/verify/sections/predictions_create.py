@@ -208,19 +208,19 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "predictions.create.unknown-version.title",
         "§1.4",
-        "The title of that 422 is `Invalid version or not permitted`.",
+        "The title of an unknown version's 422 is `Invalid version or not permitted`.",
         value(_UNKNOWN, "title", "Invalid version or not permitted"),
     ),
     Check(
         "predictions.create.unknown-version.detail",
         "§1.4",
-        "The detail of that 422 leaves open whether the version exists.",
+        "The detail of an unknown version's 422 leaves open whether the version exists.",
         value(_UNKNOWN, "detail", INVALID_VERSION),
     ),
     Check(
         "predictions.create.unknown-version.body-status",
         "§1.4",
-        "The body of that 422 repeats the status.",
+        "The body of an unknown version's 422 repeats the status.",
         value(_UNKNOWN, "status", 422),
     ),
     Check("predictions.create.latest", "§5.1", "`owner/name:latest` is refused with 422.", status(_latest, 422)),

@@ -326,7 +326,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "input.required.detail",
         "§1.4",
-        "The detail of that fault is its line.",
+        "With one fault, `detail` is the line of that fault.",
         value(_without_word, "detail", "- input: word is required\n"),
     ),
     *(

@@ -154,7 +154,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "prefer.over.state",
         "§9.4",
-        "That 202 says `starting`, even while the model runs: clients take anything else for the end.",
+        "A 202 says `starting`, even while the model runs: clients take anything else for the end.",
         value(_OVER, "status", "starting"),
     ),
     Check(

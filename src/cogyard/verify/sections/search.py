@@ -116,13 +116,13 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "search.required.body",
         "§1.4",
-        "That 400 has a `detail` that says so, and nothing else.",
+        "A search without `query` has a `detail` that says so in its answer, and nothing else.",
         value(_without, "", {"detail": 'Query parameter "query" is required'}),
     ),
     Check(
         "search.required.content-type",
         "§1.1",
-        "That 400 is `application/json`.",
+        "The 400 of a search is `application/json`.",
         header(_without, "content-type", r"application/json(;.*)?"),
     ),
     Check("search.limit.zero", "§3.5", "A `limit` of 0 is refused.", refused(_limit("0"))),
@@ -190,12 +190,15 @@ CHECKS: tuple[Check, ...] = (
         holds(_PLAIN, lambda answer: answer.array("results"), "a model"),
     ),
     Check(
-        "search.older.no-official", "§4.1", "Its rows have no `is_official`.", absent(_PLAIN, "results.0.is_official")
+        "search.older.no-official",
+        "§4.1",
+        "Rows of `QUERY /models` have no `is_official`.",
+        absent(_PLAIN, "results.0.is_official"),
     ),
     Check(
         "search.older.row",
         "§3.6",
-        "Its rows are models.",
+        "Rows of `QUERY /models` are models.",
         keys(
             _PLAIN,
             "results.0",
@@ -212,7 +215,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "search.older.page-size",
         "§1.7",
-        "It finds 25 models at most.",
+        "`QUERY /models` finds 25 models at most.",
         holds(_PLAIN, lambda answer: len(answer.array("results")) <= 25, "25 rows at most"),
     ),
     Check("search.older.quoted", "§3.6", "The text may stand in quotes, as plain text.", _quoted_same),

@@ -215,25 +215,25 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "trainings.destination.missing",
         "§8.1",
-        "Without a destination the answer is the 404 that says so.",
+        "Without a destination the answer is a 404 that says that it does not exist.",
         value(_without_destination, "", NO_DESTINATION),
     ),
     Check(
         "trainings.destination.unknown",
         "§8.1",
-        "An unknown destination is answered with that 404.",
+        "An unknown destination is answered with the same 404.",
         value(_unknown_destination, "", NO_DESTINATION),
     ),
     Check(
         "trainings.destination.malformed",
         "§8.1",
-        "A destination that is no `owner/name` is answered with that 404.",
+        "A destination that is no `owner/name` is answered with the same 404.",
         value(_with(destination="nonsense"), "", NO_DESTINATION),
     ),
     Check(
         "trainings.destination.foreign",
         "§8.1",
-        "A destination of another owner is answered with that 404.",
+        "A destination of another owner is answered with the same 404.",
         value(_with(destination="nobody/nothing"), "", NO_DESTINATION),
     ),
     Check(

@@ -345,7 +345,7 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "webhooks.ids-differ",
         "§10.2",
-        "No two messages have the same id.",
+        "No two webhooks have the same id.",
         _sees(lambda found: len(set(_ids(found))) == len(found.came), _ALL, "different ids"),
     ),
     Check(
