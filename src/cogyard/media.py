@@ -52,3 +52,9 @@ def content_type_of(path: Path) -> str:
     if head[:4] == b"RIFF":
         return {b"WAVE": "audio/wav", b"WEBP": "image/webp"}.get(head[8:12], DEFAULT)
     return next((kind for magic, kind in _BY_MAGIC if head.startswith(magic)), DEFAULT)
+
+
+def unit_of(content_type: str) -> str | None:
+    """The metric that counts outputs of this type, as official models are priced by (`api-contract.md` §9.3)."""
+    kind = content_type.partition("/")[0]
+    return f"{kind}_count" if kind in ("image", "video", "audio") else None

@@ -226,6 +226,23 @@ def test_an_official_model_is_called_by_name_and_kept_warm(own_yard: Yard) -> No
     assert names(official) == ["acme/voice"]
 
 
+def test_an_official_models_outputs_are_counted_unless_it_counts_itself(own_yard: Yard) -> None:
+    yard = own_yard.start()
+    for folder, name in (("picture-stream", "acme/painter"), ("canary", "acme/counter")):
+        yard.push(FOLDERS / folder, name, "--no-examples")
+    with yard.http as http:
+        by_hand = yard.run(http.get("/models/acme/painter").json()["latest_version"]["id"], {"count": 3})
+        for name in ("painter", "counter"):
+            price = {"unit": "image_count", "amount": 0.01}
+            http.put(f"/models/acme/{name}/official", json={"is_official": True, "price": price}).raise_for_status()
+        painted = yard.run("acme/painter", {"count": 3})
+        counted = yard.run("acme/counter", {"mode": "metrics", "count": 7})
+
+    assert "image_count" not in by_hand["metrics"]
+    assert painted["metrics"]["image_count"] == len(painted["output"]) == 3
+    assert counted["metrics"]["image_count"] == 7
+
+
 def test_a_version_that_breaks_callers_is_not_promoted_unless_forced(own_yard: Yard) -> None:
     yard = own_yard.start()
     first = yard.push(FOLDERS / "canary", "acme/bird", "--no-examples").partition(":")[2]

@@ -27,6 +27,7 @@ from cogyard.domain.values import FileId, JsonObject
 from cogyard.instances.driver import Driver, DriverEvent, Produced
 from cogyard.instances.inputs import InputFiles
 from cogyard.instances.recorder import Fenced, Recorder
+from cogyard.media import unit_of
 from cogyard.ports import Bus, ClaimStore, Clock, Files, FileStore, InstanceStore, Listener, PredictionStore
 
 LEASE = timedelta(seconds=15)
@@ -280,23 +281,28 @@ class Director:
                 for outcome in await self._around.graduate(recorder.prediction):
                     await recorder.add(outcome)
                 return True
-            await recorder.add(await self._stored(event, recorder.claimed))
+            if isinstance(event, Succeeded) and recorder.claimed.is_version_hidden:
+                for metric in recorder.unit_metrics():
+                    await recorder.add(metric)
+            await recorder.add(await self._stored(event, recorder))
         except StorageFull as fault:
             error = f"The output could not be stored: {fault}"
             await recorder.add(Failed(at=self._around.clock.now(), error=error))
             return True
         return False
 
-    async def _stored(self, event: DriverEvent, prediction: Prediction) -> Event:
+    async def _stored(self, event: DriverEvent, recorder: Recorder) -> Event:
         """The event as the house knows it: files that the model returned become stored files."""
         if not isinstance(event, Produced):
             return event
-        files = {f"/0{pointer}": await self._keep(path, prediction) for pointer, path in event.paths.items()}
+        files = {f"/0{pointer}": await self._keep(path, recorder) for pointer, path in event.paths.items()}
         return Output(items=(event.value,), files=files)
 
-    async def _keep(self, path: Path, prediction: Prediction) -> FileId:
-        around = self._around
+    async def _keep(self, path: Path, recorder: Recorder) -> FileId:
+        around, prediction = self._around, recorder.claimed
         content_type = await asyncio.to_thread(around.content_type, path)
+        if unit := unit_of(content_type):
+            recorder.units[unit] += 1
         file_id, now = around.new_file_id(), around.clock.now()
         content: Content = await around.files.adopt(file_id, path)
         await around.store.create_file(

@@ -5,10 +5,11 @@ not one for each token. Nobody is told of anything before it is stored.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 
 from cogyard.domain.errors import AlreadyFinished
-from cogyard.domain.events import Event, Log, Output
+from cogyard.domain.events import Event, Log, Metric, Output
 from cogyard.domain.prediction import Prediction, apply
 from cogyard.domain.values import FileId, Json
 from cogyard.ports import Bus, ClaimStore
@@ -27,6 +28,8 @@ class Recorder:
     def __init__(self, prediction: Prediction, store: ClaimStore, bus: Bus) -> None:
         #: the prediction as it was claimed
         self.claimed = prediction
+        #: files that came, by the metric that counts them
+        self.units: Counter[str] = Counter()
         #: set once the caller wants an end
         self.cancel_requested = asyncio.Event()
         self._stored = prediction
@@ -43,6 +46,11 @@ class Recorder:
         """The prediction with all that was added, stored or not."""
         self._fold()
         return self._current
+
+    def unit_metrics(self) -> list[Metric]:
+        """The counters of output units that the model did not record itself."""
+        known = self.prediction.metrics
+        return [Metric(name=unit, value=count) for unit, count in sorted(self.units.items()) if unit not in known]
 
     async def add(self, event: Event) -> None:
         """Take an event; it is stored soon, a terminal state before this returns.
