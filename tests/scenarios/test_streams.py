@@ -70,6 +70,15 @@ def test_items_arrive_while_the_model_still_runs(
     assert seen == ["hello ", "there, ", "you"]
 
 
+def test_asking_for_a_streams_head_does_not_wait_for_its_end(yard: Yard, canary_stream: str, tmp_path: Path) -> None:
+    created = yard.create(canary_stream, {"text": "you", "gate": str(tmp_path)}).json()
+    head = httpx.head(created["urls"]["stream"], timeout=10, trust_env=False)
+    with yard.http as http:
+        http.post(f"/predictions/{created['id']}/cancel")
+
+    assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+
+
 def test_a_canceled_stream_ends(yard: Yard, canary_stream: str, tmp_path: Path) -> None:
     created = yard.create(canary_stream, {"text": "you", "gate": str(tmp_path)}).json()
     yard.until_status(created["id"], "processing")

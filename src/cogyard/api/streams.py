@@ -48,6 +48,8 @@ async def open_stream(yard: Yard, request: Request, token: str) -> Response:
     prediction = yard.links.open_stream(token)
     if prediction is None:
         raise NotFound
+    if request.method == "HEAD":  # there is nothing to wait for
+        return Response(media_type="text/event-stream", headers=HEADERS)
     seen = _EVENT_ID.fullmatch(request.headers.get("last-event-id", ""))
     changes = yard.predictions.follow(prediction)
     first = await anext(changes)
