@@ -103,7 +103,7 @@ async def files():
     }
 
 
-@program.shows("files: download")
+@program.shows("files: download", note="the signing key comes from `GET /v1/files/default/secret`, an extension")
 async def download():
     created = await now(client.files.create(content=("parcel.txt", b"a parcel")))
     expiry = int(time.time()) + 60
