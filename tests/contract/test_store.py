@@ -463,3 +463,19 @@ def test_the_store_agrees_with_the_state_machine_whatever_happens(
             assert (found.status, found.output, found.attempt) == (one.status, one.output, one.attempt)
 
     with_store(tmp_path_factory.mktemp("store"), scenario)
+
+
+def test_a_version_of_two_models_is_each_ones_own_from_when_it_came(tmp_path: Path) -> None:
+    async def scenario(store: SqliteStore, account: Account) -> None:
+        first, second = [await store.create_model(model(account, name)) for name in ("first", "second")]
+        shared = version(7)
+        later = replace(shared, created_at=NOW + timedelta(hours=1))
+        await store.add_version(first.id, shared)
+        await store.add_version(second.id, later)
+        shown = [await store.get_model_version(one.id, shared.id) for one in (first, second)]
+        listed = (await store.list_versions(second.id, PageRequest(limit=9))).items
+
+        assert shown == [shared, later]
+        assert list(listed) == [later]
+
+    with_store(tmp_path, scenario)

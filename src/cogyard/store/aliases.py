@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from cogyard.domain.catalog import Alias, Model, Version
+from cogyard.domain.catalog import Alias, Model
 from cogyard.domain.values import ModelId, VersionId
-from cogyard.store.rows import to_model, to_version
-from cogyard.store.tables import aliases, models, versions
+from cogyard.store.rows import to_model
+from cogyard.store.tables import aliases, models
 
 _C = aliases.c
 
@@ -32,11 +32,10 @@ def of_model(connection: Connection, model: ModelId) -> Sequence[Alias]:
     return [Alias(**row) for row in connection.execute(wanted).mappings()]
 
 
-def version_of(connection: Connection, model: ModelId, alias: VersionId) -> Version | None:
+def version_of(connection: Connection, model: ModelId, alias: VersionId) -> VersionId | None:
     """The version of the model that an id stands for."""
-    wanted = select(versions).join(aliases, _C.version == versions.c.id).where(_C.model == model, _C.id == alias)
-    row = connection.execute(wanted).mappings().one_or_none()
-    return None if row is None else to_version(row)
+    found = connection.execute(select(_C.version).where(_C.model == model, _C.id == alias)).scalar_one_or_none()
+    return None if found is None else VersionId(found)
 
 
 def models_of(connection: Connection, alias: VersionId) -> Sequence[Model]:

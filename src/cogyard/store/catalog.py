@@ -1,9 +1,10 @@
 """Statements of models, versions and examples. What changes a model also brings the search index up to date."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
 
 from cogyard.domain.catalog import Model, Version, Visibility
 from cogyard.domain.errors import Conflict
@@ -18,7 +19,7 @@ from cogyard.store.rows import from_model, from_version, to_model, to_version
 from cogyard.store.search import index_model
 from cogyard.store.tables import collection_models, examples, files, model_versions, models, predictions, versions
 
-_OF_MODEL = select(versions).join(model_versions, model_versions.c.version == versions.c.id)
+_OF_MODEL = select(versions, model_versions.c.added_at).join(model_versions, model_versions.c.version == versions.c.id)
 
 
 def create_model(connection: Connection, model: Model) -> Model:
@@ -67,7 +68,7 @@ def add_version(connection: Connection, model: ModelId, version: Version) -> boo
     number = connection.execute(select(model_versions.c.number).where(mine)).scalar_one_or_none()
     is_new = number is None
     if number is None:
-        values = {"model": model, "version": version.id}
+        values = {"model": model, "version": version.id, "added_at": version.created_at}
         number = connection.execute(insert(model_versions).returning(model_versions.c.number), values).scalar_one()
     _set_latest(connection, model, version.id, number)
     return is_new
@@ -137,14 +138,22 @@ def get_model_version(connection: Connection, model: ModelId, version: VersionId
     """A version of this model, by its id or by an alias."""
     wanted = _OF_MODEL.where(model_versions.c.model == model, versions.c.id == version)
     row = connection.execute(wanted).mappings().one_or_none()
-    return alias_statements.version_of(connection, model, version) if row is None else to_version(row)
+    if row is not None:
+        return _of_model(row)
+    meant = alias_statements.version_of(connection, model, version)
+    return None if meant is None else get_model_version(connection, model, meant)
 
 
 def list_versions(connection: Connection, model: ModelId, page: PageRequest) -> Page[Version]:
     """Newest first."""
     wanted = _OF_MODEL.where(model_versions.c.model == model)
     rows, neighbours = cut(connection, wanted, (model_versions.c.number,), page)
-    return Page([to_version(row) for row in rows], *neighbours)
+    return Page([_of_model(row) for row in rows], *neighbours)
+
+
+def _of_model(row: RowMapping) -> Version:
+    """A version as a model has it: from when it was its own."""
+    return replace(to_version(row), created_at=row["added_at"])
 
 
 def models_of_version(connection: Connection, version: VersionId) -> Sequence[Model]:

@@ -23,7 +23,7 @@ class SqliteCatalog(SqliteCore):
         super().__init__(path, clock, lock)
         #: versions never change; one that leaves its model for good is forgotten here too
         self._versions: dict[VersionId, Version] = {}
-        self._members: set[tuple[ModelId, VersionId]] = set()
+        self._members: dict[tuple[ModelId, VersionId], Version] = {}
 
     async def create_model(self, model: Model) -> Model:
         """See `ports.CatalogStore`."""
@@ -76,11 +76,11 @@ class SqliteCatalog(SqliteCore):
 
     async def get_model_version(self, model: ModelId, version: VersionId) -> Version | None:
         """See `ports.CatalogStore`."""
-        if (model, version) in self._members:
-            return await self.get_version(version)
-        found = await self._read(catalog.get_model_version, model, version)
-        if found is not None and found.id == version:  # what an alias stands for can change
-            self._members.add((model, version))
+        found = self._members.get((model, version))
+        if found is None:
+            found = await self._read(catalog.get_model_version, model, version)
+            if found is not None and found.id == version:  # what an alias stands for can change
+                self._members[model, version] = found
         return found
 
     async def list_versions(self, model: ModelId, page: PageRequest) -> Page[Version]:
@@ -114,7 +114,7 @@ class SqliteCatalog(SqliteCore):
     async def remove_version(self, model: Model, version: VersionId, at: datetime) -> bool:
         """See `ports.CatalogStore`."""
         is_gone = await self._write(catalog.remove_version, model, version, at)
-        self._members.discard((model.id, version))
+        self._members.pop((model.id, version), None)
         if is_gone:
             self._versions.pop(version, None)
         return is_gone

@@ -147,6 +147,8 @@ model_versions = Table(
     Column("number", Number, primary_key=True, autoincrement=True),
     Column("model", Number, ForeignKey("models.id"), nullable=False),
     Column("version", String(64), ForeignKey("versions.id"), nullable=False, index=True),
+    #: since when this model has it; another model may have had it before
+    Column("added_at", Time, nullable=False, server_default="0"),
     UniqueConstraint("model", "version"),
 )
 

@@ -1,4 +1,4 @@
-"""Vectors: models found by meaning. The words of what searches may not find leave the index."""
+"""Models found by meaning; only what searches may find is indexed; since when a model has a version."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,6 +13,10 @@ NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     """Apply the step."""
+    op.add_column("model_versions", sa.Column("added_at", sa.BigInteger(), nullable=False, server_default="0"))
+    op.execute(
+        "UPDATE model_versions SET added_at = (SELECT created_at FROM versions WHERE id = model_versions.version)"
+    )
     op.create_table(
         "model_vectors",
         sa.Column("model", NUMBER, autoincrement=False, nullable=False),
