@@ -1,12 +1,10 @@
 """The schema of a model, read from its source, is what importing it tells, and what Cog's builder makes."""
 
-import subprocess
 import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uv
 
 from cogyard.cogfolder.schema import (
     NeedsImport,
@@ -17,7 +15,6 @@ from cogyard.cogfolder.schema import (
     for_serving,
     predictor_facts,
 )
-from tests.yard import UV_CACHE
 
 HEAD = """
 import enum
@@ -45,18 +42,6 @@ class Result(BaseModel):
 class Shape(TypedDict):
     width: int
 """
-
-
-@pytest.fixture(scope="session")
-def cog_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An interpreter that has cog."""
-    place = tmp_path_factory.mktemp("cog") / "venv"
-    command = [uv.find_uv_bin()]
-    subprocess.run([*command, "venv", "-q", "--python", "3.11", str(place)], check=True)
-    cache = ["--cache-dir", str(UV_CACHE)]
-    packages = ["cog==0.23.1", "coglet==0.23.1"]
-    subprocess.run([*command, "pip", "install", "-q", *cache, "--python", str(place), *packages], check=True)
-    return place / "bin" / "python"
 
 
 def write(folder: Path, body: str) -> Path:

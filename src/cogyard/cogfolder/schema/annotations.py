@@ -58,6 +58,9 @@ def _generic_input(module: Module, node: ast.Subscript) -> InputType:
     if short == "Union":
         return _union(module, node, arguments)
     if short == "Annotated" and arguments:
+        if _is_opaque(module, arguments):
+            schema, is_nullable = _opaque(module, arguments[0])
+            return InputType(schema, is_nullable=is_nullable)
         return input_type(module, arguments[0])
     if short == "Literal":
         values = [constant(module, argument) for argument in arguments]
@@ -147,6 +150,11 @@ def _generic_output(module: Module, node: ast.Subscript, seen: tuple[str, ...]) 
     if short == "Union":
         raise _output_union(module, node, arguments)
     if short == "Annotated" and arguments:
+        if _is_opaque(module, arguments):
+            schema, is_nullable = _opaque(module, arguments[0])
+            if is_nullable:
+                raise _output_union(module, node, [ast.Constant(None)])
+            return schema
         return output_type(module, arguments[0], seen)
     if short == "Literal":
         return dict(_type_of_values([constant(module, argument) for argument in arguments]))
@@ -174,16 +182,36 @@ def _output_union(module: Module, node: ast.expr, members: list[ast.expr]) -> Ex
     return module.error(node, "an output cannot be a union; return one type, or an object with optional fields.")
 
 
-def _is_structure(module: Module, node: ast.ClassDef) -> bool:
+def _is_opaque(module: Module, arguments: list[ast.expr]) -> bool:
+    """Whether what `Annotated` holds is marked as JSON that is not looked into."""
+    return any(module.qualified(argument) == "cog.Opaque" for argument in arguments[1:])
+
+
+def _opaque(module: Module, node: ast.expr) -> tuple[JsonObject, bool]:
+    """Schema and nullability of a type of which no more is known than whether it is a list."""
+    node = _unquoted(module, node)
+    members = _members(node)
+    outer = module.qualified(node.value) if isinstance(node, ast.Subscript) else ""
+    if isinstance(node, ast.Subscript) and outer.rpartition(".")[2] in ("Optional", "Union"):
+        members = [*_arguments(node), *([ast.Constant(None)] if outer.endswith("Optional") else [])]
+    kept = [member for member in members if not (isinstance(member, ast.Constant) and member.value is None)]
+    if len(kept) == 1:
+        held = _unquoted(module, kept[0])
+        if module.qualified(held.value if isinstance(held, ast.Subscript) else held) in _LISTS:
+            return {"type": "array", "items": PRIMITIVES["Any"]}, len(kept) < len(members)
+    return dict(PRIMITIVES["Any"]), len(kept) < len(members)
+
+
+def _is_structure(module: Module, node: ast.ClassDef, kinds: tuple[str, ...] = ("BaseModel", "TypedDict")) -> bool:
     """Whether a class is a BaseModel, a TypedDict or a dataclass, itself or through a base of this folder."""
     decorators = [decorator.func if isinstance(decorator, ast.Call) else decorator for decorator in node.decorator_list]
-    if any(module.qualified(decorator).endswith("dataclass") for decorator in decorators):
+    if "BaseModel" in kinds and any(module.qualified(decorator).endswith("dataclass") for decorator in decorators):
         return True
     for base in node.bases:
-        if module.qualified(base).rpartition(".")[2] in ("BaseModel", "TypedDict"):
+        if module.qualified(base).rpartition(".")[2] in kinds:
             return True
         found = module.resolve(base.id) if isinstance(base, ast.Name) else None
-        if isinstance(found, tuple) and isinstance(found[1], ast.ClassDef) and _is_structure(found[0], found[1]):
+        if isinstance(found, tuple) and isinstance(found[1], ast.ClassDef) and _is_structure(found[0], found[1], kinds):
             return True
     return False
 
@@ -203,40 +231,41 @@ def _structure(module: Module, node: ast.ClassDef, seen: tuple[str, ...]) -> Jso
         keyword.arg == "total" and isinstance(keyword.value, ast.Constant) and not keyword.value.value
         for keyword in node.keywords
     )
+    is_dictionary = _is_structure(module, node, ("TypedDict",))
     for statement in node.body:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             name = statement.target.id
-            schema, is_required = _field(module, statement.annotation, seen)
+            schema, is_nullable, qualifier = _field(module, statement.annotation, seen)
             properties[name] = {**schema, "title": title_case(name)}
-            if is_required and is_total and statement.value is None:
+            is_required = is_total if is_dictionary else not is_nullable and statement.value is None
+            if is_required if qualifier is None else qualifier == "Required":
                 required.append(name)
     shown: JsonObject = {"type": "object", "properties": properties}
     return {**shown, "required": required} if required else shown
 
 
-def _field(module: Module, node: ast.expr, seen: tuple[str, ...]) -> tuple[JsonObject, bool]:
-    """A field's schema, and whether it must be there; fields, unlike outputs, may be optional."""
+def _field(module: Module, node: ast.expr, seen: tuple[str, ...]) -> tuple[JsonObject, bool, str | None]:
+    """A field's schema, whether it may be null (an output may not), and `Required` or `NotRequired`."""
     node = _unquoted(module, node)
+    members = _members(node)
     if isinstance(node, ast.Subscript):
         short, arguments = module.qualified(node.value).rpartition(".")[2], _arguments(node)
         if short in ("Required", "NotRequired"):
-            return output_type(module, arguments[0], seen), short == "Required"
-        if short == "Optional":
-            return {**output_type(module, arguments[0], seen), "nullable": True}, False
-        if short == "Union":
-            return _field_union(module, node, arguments, seen)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return _field_union(module, node, _members(node), seen)
-    return output_type(module, node, seen), True
-
-
-def _field_union(
-    module: Module, node: ast.expr, members: list[ast.expr], seen: tuple[str, ...]
-) -> tuple[JsonObject, bool]:
+            schema, is_nullable, _ = _field(module, arguments[0], seen)
+            return schema, is_nullable, short
+        if short == "Annotated" and _is_opaque(module, arguments):
+            schema, is_nullable = _opaque(module, arguments[0])
+            return ({**schema, "nullable": True} if is_nullable else schema), is_nullable, None
+        if short == "Annotated":
+            return _field(module, arguments[0], seen)
+        if short in ("Optional", "Union"):
+            members = [*arguments, *([ast.Constant(None)] if short == "Optional" else [])]
     kept = [member for member in members if not (isinstance(member, ast.Constant) and member.value is None)]
+    if len(members) == 1:
+        return output_type(module, node, seen), False, None
     if len(kept) != 1 or len(kept) == len(members):
         raise _output_union(module, node, kept)
-    return {**output_type(module, kept[0], seen), "nullable": True}, False
+    return {**output_type(module, kept[0], seen), "nullable": True}, True, None
 
 
 def _unquoted(module: Module, node: ast.expr) -> ast.expr:

@@ -82,8 +82,25 @@ def closed_set(values: Any) -> Any:
     return {"type": "string"}, list(values)
 
 
+def opaque(hint: Any) -> Any:
+    """Schema and nullability of what is marked as JSON that is not looked into; None where nothing is."""
+    import cog
+
+    marks = getattr(hint, "__metadata__", ())
+    if not any(mark is getattr(cog, "Opaque", hint) for mark in marks):
+        return None
+    inner = typing.get_args(hint)[0]
+    members = typing.get_args(inner) if typing.get_origin(inner) in (typing.Union, types.UnionType) else (inner,)
+    kept = [member for member in members if member is not type(None)]
+    is_list = len(kept) == 1 and (kept[0] is list or typing.get_origin(kept[0]) in (list, collections.abc.Sequence))
+    return {"type": "array", "items": dict(ANY)} if is_list else dict(ANY), len(kept) < len(members)
+
+
 def input_type(hint: Any) -> Any:
     """Schema, nullability and choices of an input's type."""
+    marked = opaque(hint)
+    if marked is not None:
+        return *marked, None
     found = leaf(hint)
     if found is not None:
         return found, False, None
@@ -117,6 +134,11 @@ def output_type(hint: Any, seen: Any = ()) -> Any:
     """Schema of an output's type."""
     import cog
 
+    marked = opaque(hint)
+    if marked is not None and marked[1]:
+        raise Unusable("an output cannot be optional or a union")
+    if marked is not None:
+        return marked[0]
     found = leaf(hint)
     if found is not None:
         return found
@@ -163,15 +185,27 @@ def structure(hint: Any, seen: Any) -> Any:
     properties: dict[str, Any] = {}
     required: list[str] = []
     optional_keys: Any = getattr(hint, "__optional_keys__", frozenset())
-    for name, part in typing.get_type_hints(hint).items():
-        arguments = typing.get_args(part)
-        nullable = typing.get_origin(part) in (typing.Union, types.UnionType) and type(None) in arguments
-        kept = [argument for argument in arguments if argument is not type(None)]
-        schema = {**output_type(kept[0], seen), "nullable": True} if nullable else output_type(part, seen)
+    for name, part in typing.get_type_hints(hint, include_extras=True).items():
+        schema, nullable = field_type(part, seen)
         properties[name] = {**schema, "title": title(name)}
-        if not nullable and not has_default(hint, name) and name not in optional_keys:
+        must = name in getattr(hint, "__required_keys__", ())
+        if must or (not nullable and not has_default(hint, name) and name not in optional_keys):
             required.append(name)
     return {"type": "object", "properties": properties, **({"required": required} if required else {})}
+
+
+def field_type(hint: Any, seen: Any) -> Any:
+    """Schema and nullability of a field, which, unlike an output, may be optional."""
+    marked = opaque(hint)
+    if marked is not None:
+        return ({**marked[0], "nullable": True} if marked[1] else marked[0]), marked[1]
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated or getattr(origin, "_name", "") in ("Required", "NotRequired"):
+        return field_type(arguments[0], seen)
+    if origin in (typing.Union, types.UnionType) and type(None) in arguments:
+        kept = [argument for argument in arguments if argument is not type(None)]
+        return {**output_type(kept[0], seen), "nullable": True}, True
+    return output_type(hint, seen), False
 
 
 def has_default(hint: Any, name: Any) -> Any:

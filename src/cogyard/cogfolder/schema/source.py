@@ -55,6 +55,27 @@ class Module:
         other = self.local(imported.module)
         return imported if other is None else other.resolve(imported.name) or imported
 
+    def member(self, name: str, attribute: str) -> "tuple[Module, Definition | ast.expr] | Imported | None":
+        """What `name.attribute` stands for, where `name` is a module or a class of this folder."""
+        imported = self.imports.get(name)
+        if imported is not None:
+            dotted = imported.module if imported.name is None else f"{imported.module}.{imported.name}"
+            other = self.local(dotted)
+            if other is not None:
+                return other.resolve(attribute)
+        owner = self.resolve(name)
+        if not isinstance(owner, tuple) or not isinstance(owner[1], ast.ClassDef):
+            return None
+        for statement in reversed(owner[1].body):
+            match statement:
+                case ast.FunctionDef(name=held) if held == attribute:
+                    return owner[0], statement
+                case ast.Assign(targets=[ast.Name(id=held)], value=value) if held == attribute:
+                    return owner[0], value
+                case ast.AnnAssign(target=ast.Name(id=held), value=ast.expr() as value) if held == attribute:
+                    return owner[0], value
+        return None
+
     def qualified(self, node: ast.expr) -> str:
         """The dotted name of a node as its library knows it: `Input` imported from cog is `cog.Input`."""
         if isinstance(node, ast.Name):
@@ -142,11 +163,10 @@ def _evaluate(module: Module, node: ast.expr, names: dict[str, Json], depth: int
         case ast.Subscript(value=container, slice=key):
             return _item(module, node, inner(container), inner(key))
         case ast.Call():
-            return _call(module, node, inner)
+            return _call(module, node, inner, depth)
         case ast.ListComp(elt=element, generators=[ast.comprehension(target=ast.Name(id=name), iter=over, ifs=[])]):
-            items = inner(over)
-            items = list(items) if isinstance(items, dict) else items
-            if isinstance(items, list):
+            items = _items(module, over, inner, depth)
+            if items is not None:
                 return [_evaluate(module, element, {**names, name: item}, depth + 1) for item in items]
     raise NeedsImport(module.file, node.lineno, f"the value of `{ast.unparse(node)}` is only known when it runs")
 
@@ -177,11 +197,6 @@ def _named(module: Module, node: ast.Name | ast.Attribute, depth: int) -> Json:
         found = module.resolve(node.id)
         if isinstance(found, tuple) and isinstance(found[1], ast.expr):
             return _evaluate(found[0], found[1], {}, depth + 1)
-    elif isinstance(node.value, ast.Name):
-        imported = module.imports.get(node.value.id)
-        other = module.local(imported.module) if imported is not None and imported.name is None else None
-        if other is not None and node.attr in other.constants:
-            return _evaluate(other, other.constants[node.attr], {}, depth + 1)
     if isinstance(node, ast.Attribute):
         member = node.value if node.attr == "value" else node
         if isinstance(member, ast.Attribute) and isinstance(member.value, ast.Name):
@@ -190,6 +205,9 @@ def _named(module: Module, node: ast.Name | ast.Attribute, depth: int) -> Json:
                 for name, value in enum_members(owner[0], owner[1]):
                     if name == member.attr:
                         return value
+        found = module.member(node.value.id, node.attr) if isinstance(node.value, ast.Name) else None
+        if isinstance(found, tuple) and isinstance(found[1], ast.expr):
+            return _evaluate(found[0], found[1], {}, depth + 1)
     raise NeedsImport(module.file, node.lineno, f"the value of `{ast.unparse(node)}` is only known when it runs")
 
 
@@ -201,19 +219,21 @@ def _item(module: Module, node: ast.expr, container: Json, key: Json) -> Json:
     raise NeedsImport(module.file, node.lineno, f"the value of `{ast.unparse(node)}` is only known when it runs")
 
 
-def _call(module: Module, node: ast.Call, inner: Callable[[ast.expr], Json]) -> Json:
+def _call(module: Module, node: ast.Call, inner: Callable[[ast.expr], Json], depth: int) -> Json:
     """`list(X)`, `sorted(X)`, `X.keys()`, `X.values()`, `range(…)` over constants."""
     if isinstance(node.func, ast.Attribute) and not node.args and node.func.attr in ("keys", "values"):
+        keys = _keys(module, node.func.value, depth)
+        if keys is not None and node.func.attr == "keys":
+            return keys
         held = inner(node.func.value)
         if isinstance(held, dict):
             return list(held) if node.func.attr == "keys" else list(held.values())
     name = node.func.id if isinstance(node.func, ast.Name) else ""
-    arguments = [] if node.keywords else [inner(argument) for argument in node.args]
-    if name in ("list", "tuple", "set", "sorted") and len(arguments) == 1:
-        held = arguments[0]
-        items: list[Json] | None = list(held) if isinstance(held, dict | list) else None
+    if name in ("list", "tuple", "set", "sorted") and len(node.args) == 1 and not node.keywords:
+        items = _items(module, node.args[0], inner, depth)
         if items is not None:
             return sorted(items, key=lambda item: (isinstance(item, str), item)) if name == "sorted" else items
+    arguments = [] if node.keywords else [inner(argument) for argument in node.args]
     if name == "range" and 1 <= len(arguments) <= 3:
         whole = [argument for argument in arguments if isinstance(argument, int)]
         if len(whole) == len(arguments) and len(range(*whole)) <= 10_000:
@@ -222,6 +242,27 @@ def _call(module: Module, node: ast.Call, inner: Callable[[ast.expr], Json]) -> 
         converted: str | int | float = {"str": str, "int": int, "float": float}[name](arguments[0])
         return converted
     raise NeedsImport(module.file, node.lineno, f"the value of `{ast.unparse(node)}` is only known when it runs")
+
+
+def _items(module: Module, node: ast.expr, inner: Callable[[ast.expr], Json], depth: int) -> list[Json] | None:
+    """What iterating over a constant gives."""
+    keys = _keys(module, node, depth)
+    if keys is not None:
+        return keys
+    held = inner(node)
+    return list(held) if isinstance(held, dict | list) else None
+
+
+def _keys(module: Module, node: ast.expr, depth: int) -> list[Json] | None:
+    """The keys of a dictionary that is written out, as they are; its values may be anything."""
+    if isinstance(node, ast.Dict) and all(node.keys):
+        return [_evaluate(module, key, {}, depth + 1) for key in node.keys if key is not None]
+    if depth > 50:
+        return None
+    found = module.resolve(node.id) if isinstance(node, ast.Name) else None
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        found = module.member(node.value.id, node.attr)
+    return _keys(found[0], found[1], depth + 1) if isinstance(found, tuple) and isinstance(found[1], ast.expr) else None
 
 
 def enum_members(module: Module, node: ast.ClassDef) -> list[tuple[str, Json]]:

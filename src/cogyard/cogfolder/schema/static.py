@@ -1,14 +1,15 @@
 """Reads a predictor's source and describes it, without running anything."""
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from cogyard.cogfolder.schema.annotations import input_type, output_type
+from cogyard.cogfolder.schema.contradictions import contradiction
 from cogyard.cogfolder.schema.document import build_document
 from cogyard.cogfolder.schema.errors import NeedsImport, SchemaError
 from cogyard.cogfolder.schema.facts import LIMITS, FunctionFacts, InputFacts
-from cogyard.cogfolder.schema.source import Module, constant, load_module
+from cogyard.cogfolder.schema.source import Definition, Module, constant, load_module
 from cogyard.domain.values import Json, JsonObject
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -131,10 +132,16 @@ def _describe(target: _Target) -> FunctionFacts:
         pairs = pairs[1:]
     if function.returns is None:
         raise module.error(function, f"{function.name}() has no return type; write `-> str` or whatever it returns.")
+    is_streaming, output = _has_decorator(target, "streaming"), output_type(module, function.returns)
+    if is_streaming and "x-cog-array-type" not in output:
+        raise module.error(
+            function,
+            f"@streaming needs an iterator as {function.name}()'s return type, as in ConcatenateIterator[str].",
+        )
     return FunctionFacts(
         inputs=[_input(module, argument, default) for argument, default in pairs],
-        output=output_type(module, function.returns),
-        is_streaming=_has_decorator(target, "streaming"),
+        output=output,
+        is_streaming=is_streaming,
     )
 
 
@@ -147,7 +154,7 @@ def _input(module: Module, argument: ast.arg, default: ast.expr | None) -> Input
     call = _input_call(module, default)
     if call is None:
         value = None if default is None else constant(module, default)
-        return InputFacts(
+        facts = InputFacts(
             name=argument.arg,
             schema=kind.schema,
             is_nullable=kind.is_nullable,
@@ -155,42 +162,99 @@ def _input(module: Module, argument: ast.arg, default: ast.expr | None) -> Input
             default=value,
             choices=kind.choices,
         )
-    given = _input_arguments(module, argument.arg, call)
-    choices = given.pop("choices", None)
-    return InputFacts(
-        name=argument.arg,
-        schema=kind.schema,
-        is_nullable=kind.is_nullable,
-        has_default="default" in given,
-        default=given.get("default"),
-        description=_text(given.get("description")),
-        choices=choices if isinstance(choices, list) else kind.choices,
-        limits={LIMITS[name]: _number(value) for name, value in given.items() if name in LIMITS and value is not None},
-        is_deprecated=given.get("deprecated") is True,
-    )
+    else:
+        given = _input_arguments(argument.arg, call)
+        choices = given.pop("choices", None)
+        limits = {LIMITS[name]: _number(value) for name, value in given.items() if name in LIMITS and value is not None}
+        facts = InputFacts(
+            name=argument.arg,
+            schema=kind.schema,
+            is_nullable=kind.is_nullable,
+            has_default="default" in given,
+            default=given.get("default"),
+            description=_text(given.get("description")),
+            choices=choices if isinstance(choices, list) else kind.choices,
+            limits=limits,
+            is_deprecated=given.get("deprecated") is True,
+        )
+    problem = contradiction(facts)
+    if problem is not None:
+        raise module.error(argument, f"the input `{argument.arg}`: {problem}")
+    return facts
 
 
-def _input_call(module: Module, default: ast.expr | None) -> ast.Call | None:
-    """The `Input(…)` behind a default, also one that a module-level name or a local function's name stands for."""
-    if isinstance(default, ast.Call) and module.qualified(default.func) in ("cog.Input", "cog.input.Input"):
-        return default
-    if isinstance(default, ast.Name):
-        found = module.resolve(default.id)
-        if isinstance(found, tuple) and isinstance(found[1], ast.Call):
-            return _input_call(found[0], found[1])
-    return None
+@dataclass(frozen=True, slots=True)
+class _InputCall:
+    """An `Input(…)`, where it stands, and what the names in it stand for."""
+
+    module: Module
+    call: ast.Call
+    names: dict[str, Json] = field(default_factory=dict)
 
 
-def _input_arguments(module: Module, name: str, call: ast.Call) -> JsonObject:
+def _input_call(module: Module, default: ast.expr | None) -> _InputCall | None:
+    """The `Input(…)` behind a default: itself, or behind a name, an attribute, or a function that returns it."""
+    if isinstance(default, ast.Call):
+        if module.qualified(default.func) in ("cog.Input", "cog.input.Input"):
+            return _InputCall(module, default)
+        found = _stands_for(module, default.func)
+        if isinstance(found, tuple) and isinstance(found[1], ast.FunctionDef):
+            return _returned_input(module, default, found[0], found[1])
+        return None
+    found = _stands_for(module, default)
+    return _input_call(found[0], found[1]) if isinstance(found, tuple) and isinstance(found[1], ast.Call) else None
+
+
+def _stands_for(module: Module, node: ast.expr | None) -> "tuple[Module, Definition | ast.expr] | None":
+    found = None
+    if isinstance(node, ast.Name):
+        found = module.resolve(node.id)
+    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        found = module.member(node.value.id, node.attr)
+    return found if isinstance(found, tuple) else None
+
+
+def _returned_input(module: Module, call: ast.Call, owner: Module, function: ast.FunctionDef) -> _InputCall | None:
+    """The `Input(…)` that a function of this folder returns when it is called so; None where it does more than that."""
+    parameters = [argument.arg for argument in (*function.args.posonlyargs, *function.args.args)]
+    if parameters[:1] in (["self"], ["cls"]):
+        parameters = parameters[1:]
+    body = [statement for statement in function.body if not _is_docstring(statement)]
+    if len(body) != 1 or not isinstance(body[0], ast.Return) or len(call.args) > len(parameters):
+        return None
+    inside = _input_call(owner, body[0].value)
+    if inside is None:
+        return None
+    names: dict[str, Json] = {}
+    defaults = function.args.defaults
+    for name, value in zip(parameters[len(parameters) - len(defaults) :], defaults, strict=False):
+        names[name] = constant(owner, value)
+    for argument, default in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
+        if default is not None:
+            names[argument.arg] = constant(owner, default)
+    for name, value in zip(parameters, call.args, strict=False):
+        names[name] = constant(module, value)
+    for keyword in call.keywords:
+        if keyword.arg is not None:
+            names[keyword.arg] = constant(module, keyword.value)
+    return replace(inside, names=names)
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _input_arguments(name: str, found: _InputCall) -> JsonObject:
+    module, call = found.module, found.call
     given: JsonObject = {}
     for position, value in enumerate(call.args[:2]):
-        given[("default", "description")[position]] = constant(module, value)
+        given[("default", "description")[position]] = constant(module, value, found.names)
     for keyword in call.keywords:
         if keyword.arg is None or keyword.arg == "default_factory":
             raise NeedsImport(module.file, call.lineno, f"the arguments of Input() of `{name}` are computed")
         if isinstance(keyword.value, ast.Constant) and keyword.value.value is Ellipsis:
             continue
-        given[keyword.arg] = constant(module, keyword.value)
+        given[keyword.arg] = constant(module, keyword.value, found.names)
     return given
 
 
