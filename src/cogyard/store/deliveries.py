@@ -1,6 +1,6 @@
 """Statements of webhook deliveries. Each function runs in the transaction that it is given."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, insert, select, update
@@ -44,16 +44,18 @@ def save(connection: Connection, delivery: Delivery) -> None:
         connection.execute(insert(deliveries), values)
 
 
-def due(connection: Connection, at: datetime, limit: int) -> Sequence[Delivery]:
+def due(connection: Connection, at: datetime, limit: int, without: Collection[DeliveryId]) -> Sequence[Delivery]:
     """Deliveries whose next attempt had come, in the order in which they were owed."""
-    wanted = select(deliveries).where(_C.next_attempt_at <= at).order_by(_C.number).limit(limit)
-    return [to_delivery(row) for row in connection.execute(wanted).mappings()]
+    named = select(_C.id).where(_C.next_attempt_at <= at).order_by(_C.number).limit(limit + len(without))
+    wanted = [one for one in connection.execute(named).scalars() if one not in without][:limit]
+    rows = connection.execute(select(deliveries).where(_C.id.in_(wanted)).order_by(_C.number)).mappings()
+    return [to_delivery(row) for row in rows]
 
 
-def next_due(connection: Connection) -> datetime | None:
-    """When the next attempt is to be made."""
+def next_due(connection: Connection, after: datetime) -> datetime | None:
+    """When the next attempt after a time is to be made."""
     found: datetime | None = connection.execute(
-        select(func.min(_C.next_attempt_at)).where(_C.next_attempt_at.is_not(None))
+        select(func.min(_C.next_attempt_at)).where(_C.next_attempt_at > after)
     ).scalar_one()
     return found
 

@@ -27,3 +27,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("model", name=op.f("pk_model_vectors")),
     )
     fill_index(op.get_bind())
+    # as many columns as the index of all has, or SQLite prefers that one and looks at every row
+    op.drop_index("ix_predictions_web", "predictions")
+    op.create_index(
+        "ix_predictions_web",
+        "predictions",
+        ["account", "kind", "created_at", "sequence"],
+        unique=False,
+        sqlite_where=sa.text("source = 'web'"),
+        postgresql_where=sa.text("source = 'web'"),
+    )
