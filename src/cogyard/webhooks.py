@@ -109,13 +109,16 @@ class Webhooks:
     async def _take_due(self) -> float:
         """Begin every attempt whose time has come; in how many seconds to look again."""
         async with self._taking:
+            now = self._clock.now()
             taken = set(self._sending)  # what is sent while the ledger is read may still stand there as due
-            for delivery in await self._store.due_deliveries(self._clock.now(), len(taken) + TAKEN_AT_ONCE):
-                if delivery.id not in taken:
-                    task = asyncio.create_task(self._send(delivery))
-                    self._sending[delivery.id] = task
-                    task.add_done_callback(lambda _, sent=delivery.id: self._sending.pop(sent, None))  # type: ignore[misc]
-        following = await self._store.next_delivery_at()
+            due = await self._store.due_deliveries(now, TAKEN_AT_ONCE, taken)
+            for delivery in due:
+                task = asyncio.create_task(self._send(delivery))
+                self._sending[delivery.id] = task
+                task.add_done_callback(lambda _, sent=delivery.id: self._sending.pop(sent, None))  # type: ignore[misc]
+        if len(due) == TAKEN_AT_ONCE:
+            return 0.0
+        following = await self._store.next_delivery_at(now)  # what is due by now is in hand
         if following is None:
             return SAFETY_POLL
         return min(max((following - self._clock.now()).total_seconds(), 0.02), SAFETY_POLL)
@@ -154,6 +157,8 @@ class Webhooks:
             delivery = replace(delivery, body=self._manner.render(shown).decode())
         tried = await self._post(delivery, (delivery.body or "").encode())
         await self._store.save_delivery(tried)
+        if tried.next_attempt_at is not None:
+            self._bus.publish(("delivery", delivery.id))  # the sender sleeps until the next attempt that it knows of
 
     async def _post(self, delivery: Delivery, body: bytes) -> Delivery:
         seconds = int(self._clock.now().timestamp())

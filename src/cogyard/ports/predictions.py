@@ -1,6 +1,6 @@
 """What the house needs of a store for predictions and all that happens to them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -134,12 +134,12 @@ class DeliveryStore(Protocol):
         """Insert or replace."""
         ...
 
-    async def due_deliveries(self, at: datetime, limit: int) -> Sequence[Delivery]:
-        """Those whose next attempt had come, in the order in which they were owed."""
+    async def due_deliveries(self, at: datetime, limit: int, without: Collection[DeliveryId]) -> Sequence[Delivery]:
+        """Those whose next attempt had come, in the order in which they were owed; `without` some that are known."""
         ...
 
-    async def next_delivery_at(self) -> datetime | None:
-        """When the next attempt is to be made."""
+    async def next_delivery_at(self, after: datetime) -> datetime | None:
+        """When the next attempt after a time is to be made."""
         ...
 
     async def get_delivery(self, account: AccountId, delivery: DeliveryId) -> Delivery | None:

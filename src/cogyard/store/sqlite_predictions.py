@@ -1,6 +1,6 @@
 """Predictions and all that happens to them, instances and files on SQLite."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from cogyard.domain.events import CancelRequested, DeadlinePassed
@@ -89,13 +89,13 @@ class SqlitePredictions(SqliteCore):
         """See `ports.DeliveryStore`."""
         await self._write(deliveries.save, delivery)
 
-    async def due_deliveries(self, at: datetime, limit: int) -> Sequence[Delivery]:
+    async def due_deliveries(self, at: datetime, limit: int, without: Collection[DeliveryId]) -> Sequence[Delivery]:
         """See `ports.DeliveryStore`."""
-        return await self._read(deliveries.due, at, limit)
+        return await self._read(deliveries.due, at, limit, without)
 
-    async def next_delivery_at(self) -> datetime | None:
+    async def next_delivery_at(self, after: datetime) -> datetime | None:
         """See `ports.DeliveryStore`."""
-        return await self._read(deliveries.next_due)
+        return await self._read(deliveries.next_due, after)
 
     async def get_delivery(self, account: AccountId, delivery: DeliveryId) -> Delivery | None:
         """See `ports.DeliveryStore`."""

@@ -1,0 +1,39 @@
+"""The ledger of webhook deliveries in every store, tried on SQLite in a temporary folder."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from cogyard.domain.catalog import Account
+from cogyard.domain.values import DeliveryId, PredictionId
+from cogyard.domain.webhook import Delivery, WebhookEvent
+from cogyard.store.sqlite import SqliteStore
+from tests.contract.test_store import NOW, with_store
+
+
+def delivery(account: Account, name: str, after: float) -> Delivery:
+    """One whose next attempt is so many seconds after `NOW`."""
+    return Delivery(
+        id=DeliveryId(name),
+        prediction=PredictionId("p" * 26),
+        account=account.id,
+        event=WebhookEvent.output,
+        url="http://a/b",
+        created_at=NOW,
+        next_attempt_at=NOW + timedelta(seconds=after),
+    )
+
+
+def test_what_is_in_hand_is_neither_given_again_nor_waited_for(tmp_path: Path) -> None:
+    async def scenario(store: SqliteStore, account: Account) -> None:
+        for name, after in (("late", 7.0), ("one", 0.0), ("two", -3.0), ("three", -1.0)):
+            await store.save_delivery(delivery(account, name, after))
+
+        due = await store.due_deliveries(NOW, 2, ())
+        rest = await store.due_deliveries(NOW, 2, [one.id for one in due])
+
+        assert [one.id for one in due] == ["one", "two"]
+        assert [one.id for one in rest] == ["three"]
+        assert await store.next_delivery_at(NOW) == NOW + timedelta(seconds=7)
+        assert await store.next_delivery_at(NOW + timedelta(seconds=7)) is None
+
+    with_store(tmp_path, scenario)
