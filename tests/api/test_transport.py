@@ -121,6 +121,21 @@ def test_a_body_that_is_cut_off_makes_nothing(yard: Yard, canary: str, body: str
     assert yard.is_ready()
 
 
+@pytest.mark.parametrize("connection", ["close", "keep-alive"])
+def test_a_body_that_is_too_large_is_refused_before_its_end_and_the_client_learns_it(
+    yard: Yard, connection: str
+) -> None:
+    size = 40 * 2**20
+    head = f"POST /v1/predictions HTTP/1.1\r\nHost: yard\r\nAuthorization: Bearer {TOKEN}\r\n"
+    with socket.create_connection(("127.0.0.1", yard.port), timeout=20) as sock:
+        sock.sendall(f"{head}Connection: {connection}\r\nContent-Length: {size}\r\n\r\n".encode())
+        for _ in range(40):
+            sock.sendall(b"x" * 2**20)
+        got = sock.recv(65536)
+
+    assert got.startswith(b"HTTP/1.1 413")
+
+
 @pytest.mark.parametrize(
     "head",
     [

@@ -5,7 +5,7 @@ uvicorn's parser takes a head of any size and waits for its end for ever; a serv
 
 import asyncio
 import re
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -18,7 +18,9 @@ HEAD_SECONDS = 30.0
 """Time from the first byte of a request, or from connecting, until its headers are there."""
 
 LINGER_SECONDS = 1.0
-"""Time after a refusal in which the rest of the request is read and dropped, so that the refusal arrives."""
+LONGEST_LINGER = 30.0
+"""Silence after a refusal until the connection is closed, and the most that the rest of a request is read and dropped:
+a connection that is closed while something still comes may lose the refusal on its way."""
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -35,6 +37,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._refusal: tuple[int, str] | None = None
         self._is_refused = False
         self._head_timer: asyncio.TimerHandle | None = None
+        self._closing: asyncio.TimerHandle | None = None
+        self._last_moment: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first head."""
@@ -49,6 +53,7 @@ class BoundedHttp(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse what came, unless the request was refused already."""
         if self._is_refused:
+            self._linger()
             return
         if self._is_in_head:
             self._arm()
@@ -82,6 +87,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._is_in_head = False
         self._disarm()
         super().on_headers_complete()
+        self.cycle.transport = cast("asyncio.Transport", _Patient(self))
 
     def on_message_complete(self) -> None:
         """The request is there; what comes next is another head."""
@@ -102,6 +108,14 @@ class BoundedHttp(HttpToolsProtocol):
         self._refusal = (status, detail)
         raise ValueError(detail)
 
+    def close_when_sent(self) -> None:
+        """Close after an answer; one that came before the end of the body waits for the client to stop sending."""
+        if not self.cycle.more_body or self.expect_100_continue:
+            self.transport.close()
+        else:
+            self._is_refused = True
+            self._linger()
+
     def _refuse(self, status: int, detail: str) -> None:
         """Answer where no other answer is under way, and close soon."""
         self._is_refused = True
@@ -116,7 +130,15 @@ class BoundedHttp(HttpToolsProtocol):
             body = bytes(problem(status, detail).body)
             head = b"content-type: application/problem+json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
             self.transport.write(STATUS_LINE[status] + head % len(body) + body)
-        self.loop.call_later(LINGER_SECONDS, self.transport.close)
+        self._linger()
+
+    def _linger(self) -> None:
+        """Close after a while of silence."""
+        now = self.loop.time()
+        self._last_moment = self._last_moment or now + LONGEST_LINGER
+        if self._closing is not None:
+            self._closing.cancel()
+        self._closing = self.loop.call_at(min(now + LINGER_SECONDS, self._last_moment), self.transport.close)
 
     def _arm(self) -> None:
         if self._head_timer is None:
@@ -133,6 +155,25 @@ class BoundedHttp(HttpToolsProtocol):
             self.transport.close()
         elif self._is_in_head:
             self._refuse(408, f"The request did not arrive within {HEAD_SECONDS:.0f} seconds.")
+
+
+class _Patient:
+    """The transport as an answer in the making knows it: its end is not the end of what the client sends."""
+
+    def __init__(self, protocol: BoundedHttp) -> None:
+        self._protocol = protocol
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+        self._protocol.transport.write(data)
+
+    def is_closing(self) -> bool:
+        """Whether there is nobody to send to."""
+        return self._protocol.transport.is_closing()
+
+    def close(self) -> None:
+        """Close once the client has the answer."""
+        self._protocol.close_when_sent()
 
 
 def _without_upgrade(data: bytes) -> bytes:
