@@ -62,6 +62,7 @@ def test_the_new_word_run_wins_and_an_unknown_key_is_a_warning() -> None:
         ("predict: p.py:P\nconcurrency: {max: 0}", "cog.yaml:2: concurrency.max must be a number from 1"),
         ("predict: p.py:P\nenvironment:\n  - PATH=/x", "cog.yaml:3: environment: PATH cannot be set"),
         ("predict: p.py:P\nenvironment: [R8_X=1]", "R8_X cannot be set"),
+        ("predict: p.py:P\nenvironment: [COGYARD_NONCE=1]", "COGYARD_NONCE cannot be set"),
         ("predict: p.py:P\nbuild:\n  run:\n    - command: x\n      mounts: []", "cog.yaml:4: mounts of secrets"),
         ("a: &a [x]\nb: *a\npredict: p.py:P", "anchors and aliases are not supported"),
         ("predict: p.py:P\nx: " + "y" * 300_000, "larger than 256 KiB"),
@@ -76,3 +77,9 @@ def test_a_fault_names_its_line_and_what_to_write(text: str, told: str) -> None:
 
 def test_a_python_version_without_quotes_loses_no_digit() -> None:
     assert parse_cog_yaml("build:\n  python_version: 3.10\npredict: p.py:P").python_version == "3.10"
+
+
+def test_a_model_may_set_what_its_cog_server_reads() -> None:
+    found = parse_cog_yaml("predict: p.py:P\nenvironment: [COG_SETUP_TIMEOUT=5]")
+
+    assert found.environment == {"COG_SETUP_TIMEOUT": "5"}

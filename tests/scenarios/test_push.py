@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -174,3 +175,21 @@ def test_only_admins_push_for_others(pusher: Yard) -> None:
 
     assert bad_name.status_code == 400
     assert "is not a name" in bad_name.json()["detail"]
+
+
+def test_a_wheel_that_lies_in_the_folder_is_installed(pusher: Yard, folder: Path) -> None:
+    with zipfile.ZipFile(folder / "greeting-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("greeting.py", "WORD = 'hello from a wheel'\n")
+        wheel.writestr("greeting-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: greeting\nVersion: 1.0\n")
+        wheel.writestr("greeting-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("greeting-1.0.dist-info/RECORD", "")
+    (folder / "requirements.txt").write_text("./greeting-1.0-py3-none-any.whl\n")
+    add(
+        folder,
+        "  python_requirements: requirements.txt\n  run:\n    - python -c 'import greeting; print(greeting.WORD)'\n",
+    )
+
+    ended = pusher.cogyard("push", str(folder), "acme/wheeled", "--verbose")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "acme/wheeled: hello from a wheel" in ended.stderr

@@ -31,7 +31,8 @@ from cogyard.domain.catalog import BuildConfig, Version, component
 from cogyard.domain.errors import BuildFailed, StorageFull
 from cogyard.domain.values import FileId, JsonObject, VersionId
 from cogyard.ports import BuildLine, Built
-from cogyard.runtime.environment import Environments, Report, Requirements, requirements_of
+from cogyard.runtime.environment import Environments, Report
+from cogyard.runtime.requirements import Requirements, requirements_of
 from cogyard.runtime.system_packages import check_system_packages
 from cogyard.runtime.venv import TRAINING
 

@@ -1,23 +1,20 @@
 """Builds model environments with uv: one folder for each distinct set of requirements, shared by all that want it."""
 
 import asyncio
-import hashlib
-import json
-import platform
 import re
 import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import uv
 
-from cogyard.cogfolder.cogyaml import FILE, CogYaml, Line
+from cogyard.cogfolder.cogyaml import FILE, Line
 from cogyard.domain.errors import BuildFailed
 from cogyard.ports import BuildLine
 from cogyard.runtime import pins
 from cogyard.runtime.commands import Outcome, run
 from cogyard.runtime.interpreters import find_interpreter
+from cogyard.runtime.requirements import Requirements
 
 Report = Callable[[BuildLine], Awaitable[None]]
 
@@ -30,73 +27,6 @@ PASSED_ON = re.compile(
 """Variables of the server that a build may see: where packages come from, and nothing else."""
 
 _SHOWN_LINES = 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requirements:
-    """All that makes one environment differ from another, and where each line came from."""
-
-    python_version: str
-    python_version_line: int | None
-    packages: tuple[str, ...]
-    source: str
-    pre_install: tuple[Line, ...]
-    run: tuple[Line, ...]
-    cog: str
-
-    @property
-    def digest(self) -> str:
-        """SHA-256, in hex; the name of the environment's folder."""
-        content = {
-            "python": self.python_version,
-            "packages": self.packages,
-            "pre_install": [line.text for line in self.pre_install],
-            "run": [line.text for line in self.run],
-            "cog": [self.cog, pins.COGLET],
-            "platform": [platform.system(), platform.machine()],
-        }
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def requirements_of(folder: Path, cog_yaml: CogYaml) -> Requirements:
-    """What a folder's environment must hold. Blocking. Raises `BuildFailed`."""
-    packages, source = tuple(line.text for line in cog_yaml.python_packages), FILE
-    if cog_yaml.python_requirements is not None:
-        packages, source = _requirements_file(folder, cog_yaml.python_requirements)
-    return Requirements(
-        python_version=cog_yaml.python_version,
-        python_version_line=cog_yaml.python_version_line,
-        packages=packages,
-        source=source,
-        pre_install=tuple(cog_yaml.pre_install),
-        run=tuple(cog_yaml.run),
-        cog=_cog_version(cog_yaml.sdk_version),
-    )
-
-
-def _requirements_file(folder: Path, named: Line) -> tuple[tuple[str, ...], str]:
-    path = folder / named.text
-    if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
-        raise BuildFailed(f"{FILE}:{named.line}: build.python_requirements: there is no file {named.text}.")
-    lines = (line.split(" #")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
-    kept = tuple(line for line in lines if line and not line.startswith("#"))
-    for line in kept:
-        if line.startswith(("-r", "--requirement", "-e", "--editable", "-c", ".")):
-            raise BuildFailed(f"{named.text}: {line!r} is not supported; write the packages out in this one file.")
-    return kept, named.text
-
-
-def _cog_version(sdk_version: Line | None) -> str:
-    if sdk_version is None:
-        return pins.COG
-    numbers = re.match(r"(\d+)\.(\d+)", sdk_version.text)
-    if numbers is None or (int(numbers[1]), int(numbers[2])) < pins.OLDEST_SDK:
-        oldest = ".".join(map(str, pins.OLDEST_SDK))
-        raise BuildFailed(
-            f"{FILE}:{sdk_version.line}: build.sdk_version: {sdk_version.text} is not supported; write {oldest} or "
-            f"newer, or leave it out for {pins.COG}."
-        )
-    return sdk_version.text
 
 
 class Environments:
@@ -157,11 +87,13 @@ class Environments:
         for line in wanted.pre_install:
             await self._shell("build.pre_install", line, folder, variables, report)
         if wanted.packages:
-            outcome = await self._install(place, list(wanted.packages), folder, variables, report)
+            listed = place / "requirements.txt"
+            await asyncio.to_thread(listed.write_text, wanted.as_file(folder), encoding="utf-8")
+            outcome = await self._install(place, wanted.packages, ["-r", str(listed)], folder, variables, report)
             if outcome.code != 0:
                 raise BuildFailed(_install_failure(wanted, outcome))
         cog = [f"cog=={wanted.cog}", f"coglet=={pins.COGLET if wanted.cog == pins.COG else wanted.cog}"]
-        outcome = await self._install(place, cog, folder, variables, report)
+        outcome = await self._install(place, cog, cog, folder, variables, report)
         if outcome.code != 0:
             raise BuildFailed(f"{' and '.join(cog)} cannot be installed:\n{_tail(outcome)}")
         for line in wanted.run:
@@ -175,6 +107,8 @@ class Environments:
         path = f"{place / 'bin'}:{self._variables.get('PATH', '/usr/local/bin:/usr/bin:/bin')}"
         return {
             "UV_CACHE_DIR": str(self._cache),
+            # as pip has it: the best version of all indexes named, not those of the first that knows the package
+            "UV_INDEX_STRATEGY": "unsafe-best-match",
             **kept,
             "PATH": path,
             "HOME": self._variables.get("HOME", "/"),
@@ -185,10 +119,16 @@ class Environments:
         }
 
     async def _install(
-        self, place: Path, packages: Sequence[str], folder: Path, variables: Mapping[str, str], report: Report
+        self,
+        place: Path,
+        shown: Sequence[str],
+        arguments: Sequence[str],
+        folder: Path,
+        variables: Mapping[str, str],
+        report: Report,
     ) -> Outcome:
-        command = [str(self._uv), "pip", "install", "--python", str(place), "--compile-bytecode", *_split(packages)]
-        await report(BuildLine("environment", f"installing {', '.join(packages)}"[:500]))
+        command = [str(self._uv), "pip", "install", "--python", str(place), "--compile-bytecode", *arguments]
+        await report(BuildLine("environment", f"installing {', '.join(shown)}"[:500]))
         return await run(command, folder=folder, environment=variables, report=_reporter("environment", report))
 
     async def _shell(self, key: str, line: Line, folder: Path, variables: Mapping[str, str], report: Report) -> None:
@@ -207,11 +147,6 @@ class Environments:
         outcome = await run(command, folder=folder, environment=variables, report=_reporter(step, report))
         if outcome.code != 0:
             raise BuildFailed(f"`{Path(command[0]).name} {command[1]}` failed:\n{_tail(outcome)}")
-
-
-def _split(packages: Sequence[str]) -> list[str]:
-    """Options such as `--extra-index-url URL` stand on lines of their own in requirements files."""
-    return [part for line in packages for part in (line.split() if line.startswith("-") else [line])]
 
 
 def _install_failure(wanted: Requirements, outcome: Outcome) -> str:
