@@ -88,9 +88,13 @@ def test_metrics_replace_add_and_append_and_times_are_ours() -> None:
         Metric(name="a", value=2, mode=MetricMode.increment),
         Metric(name="b", value="x", mode=MetricMode.append),
         Metric(name="predict_time", value=99),
+        Metric(name="timing.total_time", value=1),
+        Metric(name="timing.load", value=1),
+        Metric(name="timing.load", value=2, mode=MetricMode.increment),
+        Metric(name="timing.parts.first", value="y", mode=MetricMode.append),
     )
 
-    assert done.metrics == {"a": 3, "b": ["x"]}
+    assert done.metrics == {"a": 3, "b": ["x"], "timing": {"total_time": 1, "load": 3, "parts": {"first": ["y"]}}}
 
 
 def test_a_queued_prediction_cancels_at_once_and_a_claimed_one_when_its_model_obeys() -> None:

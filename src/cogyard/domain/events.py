@@ -43,7 +43,7 @@ class Log:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """The model recorded a metric; dots in `name` are part of the name."""
+    """The model recorded a metric; dots in `name` lead into objects."""
 
     name: str
     value: Json

@@ -147,6 +147,8 @@ def apply(prediction: Prediction, event: Event) -> Prediction:
         case Log(text=text):
             return replace(prediction, logs=_with_log(prediction.logs, text))
         case Metric():
+            if event.name.partition(".")[0] in RESERVED_METRICS:
+                return prediction
             return replace(prediction, metrics=_with_metric(prediction.metrics, event))
         case Succeeded(at=at):
             return _finish(_completed_output(prediction), Status.succeeded, at)
@@ -197,15 +199,17 @@ def _with_log(logs: str, text: str) -> str:
 
 
 def _with_metric(metrics: JsonObject, event: Metric) -> JsonObject:
-    if event.name in RESERVED_METRICS:
-        return metrics
-    before = metrics.get(event.name)
+    name, _, rest = event.name.partition(".")
+    before = metrics.get(name)
+    if rest:  # `timing.load` is the entry `load` of the object `timing`
+        held = before if isinstance(before, dict) else {}
+        return {**metrics, name: _with_metric(held, replace(event, name=rest))}
     value = event.value
     if event.mode is MetricMode.increment and isinstance(before, int | float) and isinstance(value, int | float):
         value = before + value
     elif event.mode is MetricMode.append:
         value = [*(before if isinstance(before, list) else [] if before is None else [before]), value]
-    return {**metrics, event.name: value}
+    return {**metrics, name: value}
 
 
 def _cancel(prediction: Prediction, at: datetime) -> Prediction:
