@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Protocol
 
 from cogyard.domain.catalog import Account
-from cogyard.domain.errors import NotFound
+from cogyard.domain.errors import InvalidRequest, NotFound
 from cogyard.domain.values import AccountId, DeliveryId, PredictionId
-from cogyard.domain.webhook import Delivery, DeliveryState
+from cogyard.domain.webhook import Delivery, DeliveryState, WebhookEvent
 from cogyard.ports import Bus, Clock, DeliveryStore, Page, PageRequest, SecretStore
 
 PAGE_SIZE = 100
@@ -35,10 +35,18 @@ class Hooks:
         return await self._store.list_deliveries(caller.id, prediction, page)
 
     async def resend(self, caller: Account, delivery: DeliveryId) -> Delivery:
-        """Send one again, whatever came of it before. Raises `NotFound`."""
+        """Send one again, whatever came of it before.
+
+        Raises `NotFound`, and `InvalidRequest` for output and logs that were told while a prediction ran: they were
+        not kept, and the same id must not say something else.
+        """
         found = await self._store.get_delivery(caller.id, delivery)
         if found is None:
             raise NotFound
+        if found.body is None and found.event in (WebhookEvent.output, WebhookEvent.logs):
+            raise InvalidRequest(
+                "What this delivery told is not kept; its prediction's start and end can be sent again."
+            )
         again = replace(found, state=DeliveryState.pending, next_attempt_at=self._clock.now())
         await self._store.save_delivery(again)
         self._bus.publish(("delivery", delivery))

@@ -96,6 +96,11 @@ def test_output_is_told_at_most_twice_a_second(yard: Yard, canary_stream: str, t
         wait_until(lambda: told.got[-1].body["status"] == "succeeded", 20, "the end")
         first, second = told.got[:2]
 
+    with yard.http as http:
+        rows = http.get("/webhooks/deliveries", params={"prediction": created["id"]}).json()["results"]
+        again = [http.post(f"/webhooks/deliveries/{row['id']}/resend").status_code for row in rows]
+
+    assert again == [202, 400, 400]  # what was told meanwhile is not kept, and its id never says something else
     assert first.body["output"] == ["hello "]
     assert second.body["output"] == ["hello ", "there, "]
     assert second.at - first.at >= 0.45

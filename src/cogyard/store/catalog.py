@@ -12,6 +12,7 @@ from cogyard.domain.prediction import Prediction, PredictionKind
 from cogyard.domain.values import ModelId, PredictionId, VersionId
 from cogyard.ports import ModelOrder, Page, PageRequest, VersionUsers
 from cogyard.store import aliases as alias_statements
+from cogyard.store import deliveries
 from cogyard.store import predictions as prediction_statements
 from cogyard.store.deployments import is_deployed
 from cogyard.store.paging import cut
@@ -99,6 +100,7 @@ def remove_version(connection: Connection, model: Model, version: VersionId, at:
     gone = select(predictions.c.id).where(ran)
     connection.execute(update(files).where(files.c.prediction.in_(gone)).values(expires_at=at))
     connection.execute(delete(examples).where(examples.c.prediction.in_(gone)))
+    deliveries.forget_bodies(connection, gone)
     shown = select(models.c.default_example).where(models.c.id == model.id)
     if connection.execute(select(predictions.c.id).where(ran, predictions.c.id.in_(shown))).first() is not None:
         connection.execute(update(models).where(models.c.id == model.id).values(default_example=None))

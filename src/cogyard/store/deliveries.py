@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from cogyard.domain.prediction import Prediction
 from cogyard.domain.values import AccountId, DeliveryId, PredictionId
@@ -12,7 +13,7 @@ from cogyard.ids import new_delivery_id
 from cogyard.ports import Page, PageRequest
 from cogyard.store.paging import cut
 from cogyard.store.rows import from_delivery, to_delivery
-from cogyard.store.tables import deliveries
+from cogyard.store.tables import deliveries, predictions
 
 _C = deliveries.c
 
@@ -38,8 +39,10 @@ def owe(connection: Connection, prediction: Prediction, events: Sequence[Webhook
 
 
 def save(connection: Connection, delivery: Delivery) -> None:
-    """Insert or replace."""
+    """Insert or replace; what was told is not kept where the prediction's data is not."""
     values = from_delivery(delivery)
+    if delivery.state is not DeliveryState.pending and not _has_data(connection, delivery.prediction):
+        values["body"] = None
     if connection.execute(update(deliveries).where(_C.id == delivery.id).values(**values)).rowcount == 0:
         connection.execute(insert(deliveries), values)
 
@@ -76,6 +79,17 @@ def page(
         wanted = wanted.where(_C.prediction == prediction)
     rows, neighbours = cut(connection, wanted, (_C.number,), request)
     return Page([to_delivery(row) for row in rows], *neighbours)
+
+
+def forget_bodies(connection: Connection, gone: Sequence[PredictionId] | Select[Any]) -> None:
+    """Forget what was told of predictions whose data is removed; what is still to be told is kept until then."""
+    over = _C.state != DeliveryState.pending.value
+    connection.execute(update(deliveries).where(_C.prediction.in_(gone), over).values(body=None))
+
+
+def _has_data(connection: Connection, prediction: PredictionId) -> bool:
+    kept = select(predictions.c.sequence).where(predictions.c.id == prediction, ~predictions.c.data_removed)
+    return connection.execute(kept).first() is not None
 
 
 def forget(connection: Connection, before: datetime) -> None:

@@ -300,7 +300,9 @@ def forget(connection: Connection, before: datetime, limit: int) -> Sequence[Pre
         connection.execute(update(predictions).where(_C.sequence == prediction.sequence).values(**emptied))
         expired = update(files).where(files.c.prediction == prediction.id).values(expires_at=before)
         connection.execute(expired)
-    return [prediction.id for prediction in forgotten]
+    gone = [prediction.id for prediction in forgotten]
+    deliveries.forget_bodies(connection, gone)
+    return gone
 
 
 def forget_creations(connection: Connection, before: datetime) -> None:
