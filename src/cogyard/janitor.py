@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -12,7 +13,7 @@ from cogyard.domain.events import Interrupted
 from cogyard.domain.instance import Instance, InstanceState
 from cogyard.domain.prediction import Prediction, apply
 from cogyard.ports import Bus, ClaimStore, Clock, Files, FileStore, InstanceStore, TimeStore
-from cogyard.processes import kill_group
+from cogyard.processes import INSTANCE_MARK, kill_group, kill_marked
 
 INTERVAL = 5.0
 """Seconds between two rounds: a third of a lease, so that a lost claim is given back soon after it ran out."""
@@ -33,19 +34,26 @@ class JanitorStore(ClaimStore, InstanceStore, FileStore, TimeStore, Protocol):
 class Janitor:
     """The server's cleaner."""
 
-    def __init__(self, store: JanitorStore, files: Files, bus: Bus, clock: Clock, retention: timedelta | None) -> None:
-        """`retention` is how long the data of ended predictions is kept; None keeps it for ever."""
+    def __init__(
+        self, store: JanitorStore, files: Files, bus: Bus, clock: Clock, retention: timedelta | None, scratch: Path
+    ) -> None:
+        """`retention` is how long the data of ended predictions is kept; None keeps it for ever.
+
+        Below `scratch` lie the folders of instances.
+        """
         self._store = store
         self._files = files
         self._bus = bus
         self._clock = clock
         self._retention = retention
+        self._scratch = scratch
         self._log = structlog.get_logger()
 
     async def recover(self) -> None:
         """Before anything starts: end the processes that an earlier server left, give its predictions back."""
         for instance in await self._store.list_instances():
             await self._bury(instance)
+        await asyncio.to_thread(kill_marked, INSTANCE_MARK, f"{self._scratch}/")
         for prediction in await self._store.claimed():
             await self._give_back(prediction, "the server was restarted")
 

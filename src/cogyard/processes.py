@@ -1,9 +1,16 @@
-"""Process groups that must not outlive their purpose."""
+"""Processes that must not outlive their purpose: groups, and those that left their group."""
 
 import os
 import signal
+from contextlib import suppress
 
 import psutil
+
+INSTANCE_MARK = "COGYARD_SPOOL"
+"""Variable that every process of an instance is born with: a place in the instance's own folder."""
+
+BUILD_MARK = "COGYARD_BUILD"
+"""The same of a build: the environment that it makes."""
 
 
 def start_time(pid: int) -> float | None:
@@ -28,3 +35,18 @@ def kill_group(pid: int, started: float) -> bool:
     except (ProcessLookupError, PermissionError):
         return False
     return True
+
+
+def kill_marked(variable: str, prefix: str) -> int:
+    """Kill what was started with an environment in which `variable` begins with `prefix`. Blocking, some milliseconds.
+
+    So a process is found that made itself a session of its own, as daemons do; how many there were. Those of other
+    users are left alone.
+    """
+    killed = 0
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.environ().get(variable, "").startswith(prefix):
+                process.kill()
+                killed += 1
+    return killed

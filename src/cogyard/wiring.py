@@ -116,10 +116,10 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         fetcher = await stack.enter_async_context(_fetcher(settings))
         inputs = InputFiles(fetcher, files, store, lambda file, query: signer.verify_output(file, query, clock.now()))
         retention = timedelta(seconds=settings.retention) if settings.retention else None
-        janitor = Janitor(store, files, bus, clock, retention)
+        scratch = data / "instances"
+        janitor = Janitor(store, files, bus, clock, retention, scratch)
         trainings = Trainings(store, builder, bus, clock, new_prediction_id)
         await janitor.recover()
-        scratch = data / "instances"
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
         around = Surroundings(
             store=store,

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from datetime import timedelta
 
+import psutil
 import pytest
 
 from cogyard.domain.events import Canceled, Interrupted, Log, Started
@@ -69,6 +70,17 @@ async def test_a_process_that_dies_while_idle_is_noticed(cogs: Cogs) -> None:
         async with asyncio.timeout(1):
             assert "signal 9" in await exited
         assert await asyncio.to_thread(leader.wait, 5) is not None or not leader.is_running()
+
+
+async def test_a_process_that_left_the_group_ends_with_the_instance(cogs: Cogs) -> None:
+    async with cogs.running("unruly") as model:
+        [daemon] = (await model.run({"do": "daemon"})).items
+        assert isinstance(daemon, int)
+        assert psutil.pid_exists(daemon)
+
+        async with asyncio.timeout(10):
+            await model.driver.stop()
+        assert not psutil.pid_exists(daemon) or psutil.Process(daemon).status() == psutil.STATUS_ZOMBIE
 
 
 async def test_a_python_loop_is_cancelled_and_the_model_lives(cogs: Cogs) -> None:

@@ -13,10 +13,15 @@ from cogyard.store.sqlite import lock_folder
 from tests.yard import FOLDERS, TOKEN, Yard, wait_until
 
 
+def is_alive(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
 def test_predictions_outlive_a_killed_server_and_its_models_do_not(own_yard: Yard) -> None:
     yard = own_yard.start()
     reference = yard.push(FOLDERS / "canary", "acme/canary", "--no-examples")
     model = yard.run(reference, {"mode": "pids"})["output"]
+    daemon = yard.run(reference, {"mode": "daemon"})["output"]["pid"]
     running = yard.create(reference, {"mode": "loop"}).json()["id"]
     queued = [yard.create(reference, {"text": str(number)}).json()["id"] for number in range(20)]
     yard.until_status(running, "processing")
@@ -24,6 +29,7 @@ def test_predictions_outlive_a_killed_server_and_its_models_do_not(own_yard: Yar
     yard.kill()
     wait_until(lambda: not psutil.pid_exists(model["worker"]), 5, "the end of the orphaned model")
     yard.start()
+    assert not is_alive(daemon), "it left the model's group, not its instance"
     yard.until_status(running, "processing")
     assert "the server was restarted" in yard.get(running)["logs"]
     with yard.http as http:

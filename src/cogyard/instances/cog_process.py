@@ -13,7 +13,7 @@ import psutil
 
 from cogyard.instances.driver import Process
 from cogyard.ports import Launch
-from cogyard.processes import start_time
+from cogyard.processes import INSTANCE_MARK, kill_marked, start_time
 
 KEPT_OUTPUT_BYTES = 64 * 1024
 """How much of what the server itself prints is kept, for the case that it dies."""
@@ -39,8 +39,9 @@ def free_port() -> int:
 class CogProcess:
     """One started process group."""
 
-    def __init__(self, process: asyncio.subprocess.Process, started: float) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, started: float, spool: str) -> None:
         self._process = process
+        self._spool = spool
         self.identity = Process(process.pid, started)
         self._printed: deque[bytes] = deque()
         self._printed_bytes = 0
@@ -60,7 +61,7 @@ class CogProcess:
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
         )
-        return cls(process, start_time(process.pid) or 0.0)
+        return cls(process, start_time(process.pid) or 0.0, launch.environment[INSTANCE_MARK])
 
     @property
     def has_ended(self) -> bool:
@@ -114,6 +115,9 @@ class CogProcess:
                 async with asyncio.timeout(STOP_GRACE):
                     await self._process.wait()
         self._kill_group()
+        await asyncio.to_thread(
+            kill_marked, INSTANCE_MARK, self._spool
+        )  # what left the group, and may hold our pipe open
         await self._process.wait()
         await asyncio.to_thread(_await_end, members)
         for task in self._tasks:
