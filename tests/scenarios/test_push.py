@@ -130,6 +130,17 @@ def test_a_build_step_runs_in_the_environment_and_its_output_is_shown(pusher: Ya
     assert "acme/stepping: 1.17.0" in ended.stderr
 
 
+def test_a_build_step_neither_sees_nor_changes_the_models_files(pusher: Yard, folder: Path) -> None:
+    """The environment is shared: a version that finds it built would not have what the step left beside its files."""
+    add(folder, "  run:\n    - ls | wc -l && touch left-behind\n")
+
+    pushed = pusher.cogyard("push", str(folder), "acme/clean", "--verbose")
+
+    assert pushed.returncode == 0, pushed.stderr
+    assert "acme/clean: 0\n" in pushed.stderr
+    assert not list((pusher.data / "sources").glob("*/left-behind"))
+
+
 def test_a_push_that_is_broken_off_leaves_nothing(pusher: Yard, folder: Path) -> None:
     before = contents(pusher)
     add(folder, "  run:\n    - sleep 60 && echo never\n")

@@ -11,6 +11,7 @@ import uv
 from cogyard.cogfolder.cogyaml import FILE, Line
 from cogyard.domain.errors import BuildFailed
 from cogyard.ports import BuildLine
+from cogyard.processes import BUILD_MARK, kill_marked
 from cogyard.runtime import pins
 from cogyard.runtime.commands import Outcome, run
 from cogyard.runtime.interpreters import find_interpreter
@@ -50,12 +51,13 @@ class Environments:
     def clean_up(self) -> None:
         """Remove what an earlier server left unfinished. Blocking."""
         self._root.mkdir(parents=True, exist_ok=True)
+        kill_marked(BUILD_MARK, f"{self._root}/")
         for entry in self._root.iterdir():
             if not (entry / COMPLETE).exists():
                 shutil.rmtree(entry, ignore_errors=True)
 
     async def ensure(self, requirements: Requirements, folder: Path, report: Report) -> bool:
-        """Build the environment unless it is there; `folder` is the model's, for build.run. True when it was built.
+        """Build the environment unless it is there; `folder` is the model's. True when it was built.
 
         Raises `BuildFailed`, `StorageFull`; nothing is left of it then.
         """
@@ -84,8 +86,10 @@ class Environments:
             "environment", [str(self._uv), "venv", "--python", python, str(place)], folder, variables, report
         )
         await asyncio.to_thread(_add_pip, place, self._uv)
+        steps = folder.with_name("steps")  # not the model's: what they left there, the next version would not have
+        await asyncio.to_thread(steps.mkdir)
         for line in wanted.pre_install:
-            await self._shell("build.pre_install", line, folder, variables, report)
+            await self._shell("build.pre_install", line, steps, variables, report)
         if wanted.packages:
             listed = place / "requirements.txt"
             await asyncio.to_thread(listed.write_text, wanted.as_file(folder), encoding="utf-8")
@@ -97,7 +101,7 @@ class Environments:
         if outcome.code != 0:
             raise BuildFailed(f"{' and '.join(cog)} cannot be installed:\n{_tail(outcome)}")
         for line in wanted.run:
-            await self._shell("build.run", line, folder, variables, report)
+            await self._shell("build.run", line, steps, variables, report)
         await asyncio.to_thread((place / COMPLETE).touch)
 
     def _build_variables(self, place: Path) -> dict[str, str]:
@@ -113,6 +117,7 @@ class Environments:
             "PATH": path,
             "HOME": self._variables.get("HOME", "/"),
             "VIRTUAL_ENV": str(place),
+            BUILD_MARK: str(place),
             "UV_PYTHON_DOWNLOADS": "never",
             "UV_NO_PROGRESS": "1",
             "UV_NO_CONFIG": "1",
