@@ -42,6 +42,24 @@ CHOICE: JsonObject = {"type": "string", "title": "size", "enum": ["small", "larg
             ("enum", "input.size", 'input.size must be one of the following: "small", "large"'),
         ),
         (
+            {"size": {"allOf": [{"$ref": "#/components/schemas/size"}]}},
+            [],
+            {"size": None},  # a value of another type is not looked for among the choices
+            ("invalid_type", "input.size", "Invalid type. Expected: string, given: null"),
+        ),
+        (
+            {"prompt": {"type": "string"}},
+            [],
+            {"prompt": 1.0},
+            ("invalid_type", "input.prompt", "Invalid type. Expected: string, given: integer"),
+        ),
+        (
+            {"steps": {"oneOf": [{"type": "integer"}, {"type": "number"}]}},
+            [],
+            {"steps": 3},
+            ("number_one_of", "input.steps", "Must validate one and only one schema (oneOf)"),
+        ),
+        (
             {"steps": {"type": "integer", "maximum": 50}},
             [],
             {"steps": 51},

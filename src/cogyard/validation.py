@@ -187,7 +187,17 @@ def _without_patterns(schema: JsonObject) -> JsonObject:
 
 
 def _faults(validator: jsonschema_rs.Draft7Validator, value: Json, root: str) -> list[InvalidField]:
-    return [fault for error in validator.iter_errors(value) for fault in _translate(error, root)]
+    errors = list(validator.iter_errors(value))
+    mistyped = [error for error in errors if isinstance(error.kind, ValidationErrorKind.Type)]
+    told = [error for error in errors if not any(_is_moot(error, other) for other in mistyped)]
+    return [fault for error in told for fault in _translate(error, root)]
+
+
+def _is_moot(error: ValidationError, mistyped: ValidationError) -> bool:
+    """Whether an error is of a schema that the value's type already fails: gojsonschema looks no further there."""
+    place = mistyped.schema_path[:-1]
+    is_same = error.schema_path == mistyped.schema_path
+    return not is_same and error.instance_path == mistyped.instance_path and error.schema_path[: len(place)] == place
 
 
 def _translate(error: ValidationError, root: str) -> Iterator[InvalidField]:
@@ -205,11 +215,15 @@ def _translate(error: ValidationError, root: str) -> Iterator[InvalidField]:
         yield InvalidField("enum", field, description)
         return
     if isinstance(kind, ValidationErrorKind.Type):
-        expected, given = "/".join(kind.types), _type_name(error.instance)
+        expected = kind.types[0] if len(kind.types) == 1 else f"[{','.join(kind.types)}]"
+        given = _type_name(error.instance)
         yield InvalidField("invalid_type", field, f"Invalid type. Expected: {expected}, given: {given}")
         return
-    if isinstance(kind, ValidationErrorKind.AnyOf | ValidationErrorKind.OneOfNotValid):
+    if isinstance(kind, ValidationErrorKind.AnyOf):
         yield InvalidField("number_any_of", field, "Must validate at least one schema (anyOf)")
+        return
+    if isinstance(kind, ValidationErrorKind.OneOfNotValid | ValidationErrorKind.OneOfMultipleValid):
+        yield InvalidField("number_one_of", field, "Must validate one and only one schema (oneOf)")
         return
     yield _limit_fault(kind.as_dict(), kind.name, field, error.message)
 
@@ -259,7 +273,7 @@ def _type_name(value: object) -> str:
         case int():
             return "integer"
         case float():
-            return "number"
+            return "integer" if value.is_integer() else "number"  # as JSON has it, 1.0 is one
         case str():
             return "string"
         case list():
