@@ -68,7 +68,12 @@ def test_no_question_breaks_the_search(http: httpx.Client, question: str) -> Non
 
 @pytest.mark.parametrize(
     ("body", "content_type"),
-    [("upscaler", "text/plain"), ('"upscaler"', "text/plain"), ('"upscaler"', "application/json")],
+    [
+        ("upscaler", "text/plain"),
+        ('"upscaler"', "text/plain"),
+        ('"upscaler"', "application/json"),
+        ('"upscaler" or "enlarger"', "text/plain"),
+    ],
 )
 def test_the_older_search_takes_every_clients_form(
     http: httpx.Client, upscaler: str, body: str, content_type: str

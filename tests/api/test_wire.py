@@ -252,7 +252,13 @@ def test_lists_are_filtered_by_time_and_keep_the_filter(http: httpx.Client, cana
 
 @pytest.mark.parametrize(
     ("query", "name"),
-    [({"cursor": "!!"}, "cursor"), ({"created_after": "yesterday"}, "created_after"), ({"source": "x"}, "source")],
+    [
+        ({"cursor": "!!"}, "cursor"),
+        ({"created_after": "yesterday"}, "created_after"),
+        ({"created_after": "0001-01-01T00:00:00+14:00"}, "created_after"),
+        ({"created_before": "9999-12-31T23:59:59-12:00"}, "created_before"),
+        ({"source": "x"}, "source"),
+    ],
 )
 def test_a_bad_query_is_400_and_names_the_parameter(http: httpx.Client, query: dict[str, str], name: str) -> None:
     response = http.get("/predictions", params=query)

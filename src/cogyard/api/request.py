@@ -123,11 +123,11 @@ def parse_time(request: Request, name: str) -> datetime | None:
         return None
     try:
         time = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text)
-    except ValueError:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):  # the second for years that are before 1 or after 9999 in UTC
         raise InvalidRequest(
             f"{name}: {text[:60]!r} is not a time. Write ISO 8601, for example 2026-01-31T12:00:00Z."
         ) from None
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def parse_page(request: Request, limit: int, *, ascending: bool = False) -> PageRequest:

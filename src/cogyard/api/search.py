@@ -96,11 +96,19 @@ async def query_models(yard: Yard, request: Request, _caller: Account) -> Respon
     except UnicodeDecodeError:
         raise InvalidRequest("The request body is not UTF-8 text.") from None
     if len(question) > 1 and question[0] == question[-1] == '"':
-        parsed = parse_json(question.encode())
-        question = parsed if isinstance(parsed, str) else question
+        question = _unquoted(question)
     found = await yard.models.search(question[:LONGEST_QUESTION], PAGE_SIZE)
     models = [model for model, _ in found]
     shown = await show_models(yard, request, models)
     for row in shown:
         del row["is_official"]  # not in these rows (§4.1)
     return yard.page(request, Page(models), shown)
+
+
+def _unquoted(question: str) -> str:
+    """The text of a JSON string; what only looks like one, such as `"cat" or "dog"`, is the question itself."""
+    try:
+        parsed = parse_json(question.encode())
+    except InvalidRequest:
+        return question
+    return parsed if isinstance(parsed, str) else question
