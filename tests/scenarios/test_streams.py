@@ -39,12 +39,12 @@ def test_a_stream_tells_all_items_and_one_end_without_a_token(yard: Yard, canary
 
 
 def test_a_stream_taken_up_again_goes_on_after_the_last_event(yard: Yard, canary_stream: str) -> None:
-    url = stream_url(yard, canary_stream, {"text": "you", "count": 5})
-    whole = read(url)
+    for fail in (False, True):
+        url = stream_url(yard, canary_stream, {"text": "you", "count": 2, "fail": fail})
+        whole = read(url)
 
-    rest = read(url, **{"Last-Event-ID": whole[2][1]})
-
-    assert rest == whole[3:]
+        for place, (_, seen, _) in enumerate(whole, 1):  # the last one seen may also be how it ended
+            assert read(url, **{"Last-Event-ID": seen}) == whole[place:]
 
 
 def test_a_failure_is_told_before_the_end(yard: Yard, canary_stream: str) -> None:

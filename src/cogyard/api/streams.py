@@ -77,7 +77,8 @@ async def _events(
                 )
                 position = len(items)
             if current.status.is_terminal:
-                yield _end(current, position)
+                ends = enumerate(_end(current), len(items))
+                yield b"".join(_event(*end, current, number) for number, end in ends if number >= position)
                 return
         current = await anext(changes)
 
@@ -94,16 +95,15 @@ def _text(item: Json) -> str:
     return item if isinstance(item, str) else to_bytes(item).decode()
 
 
-def _end(prediction: Prediction, position: int) -> bytes:
+def _end(prediction: Prediction) -> list[tuple[str, str]]:
+    """The names and data of the events that follow the last item."""
     match prediction.status:
         case Status.succeeded:
-            return _event("done", "{}", prediction, position)
+            return [("done", "{}")]
         case Status.failed:
-            detail = to_bytes({"detail": prediction.error}).decode()
-            failed = _event("error", detail, prediction, position)
-            return failed + _event("done", '{"reason":"error"}', prediction, position + 1)
+            return [("error", to_bytes({"detail": prediction.error}).decode()), ("done", '{"reason":"error"}')]
         case _:
-            return _event("done", '{"reason":"canceled"}', prediction, position)
+            return [("done", '{"reason":"canceled"}')]
 
 
 def _event(name: str, data: str, prediction: Prediction, number: int) -> bytes:
