@@ -41,6 +41,16 @@ def test_many_at_once_with_one_key_make_one_prediction(yard: Yard, canary: str) 
     assert len({answer.json()["id"] for answer in answers}) == 1
 
 
+def test_a_key_is_its_accounts_whichever_token_brings_it(yard: Yard, canary: str) -> None:
+    first = create(yard, canary, "one", Idempotency_Key="both").json()["id"]
+    with yard.http as http:
+        token = http.post("/tokens", json={"name": "another"}).json()["token"]
+
+    again = create(yard, canary, "one", Idempotency_Key="both", Authorization=f"Bearer {token}")
+
+    assert again.json()["id"] == first
+
+
 def test_a_key_outlives_a_kill(own_yard: Yard) -> None:
     yard = own_yard.start()
     reference = yard.push(FOLDERS / "canary", "acme/canary")

@@ -64,7 +64,8 @@ def _repetition(yard: Yard, request: Request, raw: bytes) -> Repetition | None:
         return None
     if key is not None and not _KEY.fullmatch(key):
         raise InvalidRequest("Idempotency-Key: give 1 to 255 printable ASCII characters, other ones for each request.")
-    who = request.headers.get("authorization", "").rpartition(" ")[2]
+    # a key is its account's, whichever token it comes with; a retry is told by its token too (§1.6)
+    who = "" if key is not None else request.headers.get("authorization", "").rpartition(" ")[2]
     asked = f"{request.method} {request.scope['path']}\n{who}\n".encode() + raw
     repeats = is_retry(retries) and not yard.refusals.take(request, yard.clock.now())
     return Repetition(fingerprint=hashlib.sha256(asked).hexdigest(), key=key, is_retry=repeats)
