@@ -96,6 +96,19 @@ async def test_weights_reach_setup(cogs: Cogs) -> None:
         assert (await model.run()).output == "world https://example.com/weights.tar"
 
 
+@pytest.mark.parametrize("name", ["fetches_weights", "fetches_weights_async"])
+async def test_a_model_that_takes_the_path_of_its_weights_for_a_url_gets_one(
+    cogs: Cogs, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "some words.txt").write_text("learned")
+    cogs.variables["COG_WEIGHTS"] = str(tmp_path / "some words.txt")
+    async with cogs.running(name) as model:
+        assert (await model.run()).output == "learned"
+    del cogs.variables["COG_WEIGHTS"]
+    async with cogs.running(name) as model:
+        assert (await model.run()).output == "nothing"
+
+
 async def test_a_model_is_ready_once_its_own_healthcheck_says_so(cogs: Cogs) -> None:
     async with cogs.running("run_style") as model:
         assert (await model.run({"text": "checks"})).output == "enough"

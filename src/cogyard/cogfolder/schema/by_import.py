@@ -260,6 +260,10 @@ def find(reference: Any, mode: Any) -> Any:
     """The function that the reference names."""
     import importlib.util
 
+    import cog.types
+
+    if not hasattr(cog.types, "Weights"):  # a type of setup's argument that Cog dropped; models still import it
+        cog.types.Weights = cog.File | cog.Path | str
     file, _, name = reference.partition(":")
     spec = importlib.util.spec_from_file_location(pathlib.Path(file).stem, file)
     if spec is None or spec.loader is None:

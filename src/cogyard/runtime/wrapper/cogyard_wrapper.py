@@ -28,16 +28,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cog
+import cog.types
 from cog.input import FieldInfo
 from cog.predictor import load_predictor_from_ref
 
 if TYPE_CHECKING:
     from cogyard.runtime.wrapper.cogyard_files import NONCE, SPOOL, UnusableOutput, give_out, take_in, unique_name
     from cogyard.runtime.wrapper.cogyard_streams import PrintedStream, Printer
+    from cogyard.runtime.wrapper.cogyard_weights import serve, wants_url
 else:  # this folder is on the path for that moment only: its names are none of the model's business
     sys.path.insert(0, str(Path(__file__).parent))
     from cogyard_files import NONCE, SPOOL, UnusableOutput, give_out, take_in, unique_name
     from cogyard_streams import PrintedStream, Printer
+    from cogyard_weights import serve, wants_url
 
     sys.path.pop(0)
 
@@ -272,6 +275,8 @@ def _load(reference: str) -> Any:  # noqa: ANN401
     if os.getcwd() not in sys.path:  # noqa: PTH109 - sys.path holds strings
         sys.path.insert(0, os.getcwd())  # noqa: PTH109
     with _SetupOutput():
+        if not hasattr(cog.types, "Weights"):  # a type of setup's argument that Cog dropped; models still import it
+            cog.types.Weights = cog.File | cog.Path | str
         return load_predictor_from_ref(reference)
 
 
@@ -292,6 +297,13 @@ def _setup_arguments(model: Any) -> dict[str, Any]:  # noqa: ANN401
     if parameter is None or (not weights and parameter.default is not inspect.Parameter.empty):
         return {}
     return {"weights": weights or None}
+
+
+def _with_url(given: dict[str, Any], error: ValueError) -> dict[str, Any]:
+    """Weights for a second try, where the first took their path for a URL; else raises the error again."""
+    if not given.get("weights") or not wants_url(error):
+        raise error
+    return {"weights": serve(given["weights"])}
 
 
 def _is_async(function: Callable[..., Any]) -> bool:
@@ -319,11 +331,19 @@ def _make_predictor(model: Any, *, is_async: bool) -> type:  # noqa: ANN401
     def setup(_self: object) -> None:
         with _SetupOutput():
             if has_setup:
-                model.setup(**_setup_arguments(model))
+                given = _setup_arguments(model)
+                try:
+                    model.setup(**given)
+                except ValueError as error:
+                    model.setup(**_with_url(given, error))
 
     async def setup_async(_self: object) -> None:
         with _SetupOutput():
-            await model.setup(**_setup_arguments(model))
+            given = _setup_arguments(model)
+            try:
+                await model.setup(**given)
+            except ValueError as error:
+                await model.setup(**_with_url(given, error))
 
     def run(_self: object, **given: Any) -> Any:  # noqa: ANN401
         return _run(call, given)
