@@ -67,10 +67,6 @@ from cogyard.uploads import Making, Uploads
 from cogyard.validation import compile_input
 from cogyard.webhooks import Manner, Webhooks
 
-FILE_MARGIN = timedelta(hours=1)
-"""How much longer an output's bytes are kept than any URL for them is valid."""
-
-
 SEARCHER = "_search"
 """The account whose predictions embed what is searched; callers' names cannot begin so, and it has no token."""
 
@@ -133,7 +129,6 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
             content_type=content_type_of,
             setup_timeout=timedelta(seconds=settings.setup_timeout),
             stop_grace=timedelta(seconds=settings.stop_grace),
-            output_ttl=timedelta(seconds=settings.output_ttl + settings.predict_timeout) + FILE_MARGIN,
         )
         runtime = VenvRuntime(environments, data / "sources", os.environ)
         placement = LocalPlacement(

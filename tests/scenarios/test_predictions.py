@@ -155,12 +155,15 @@ def test_a_file_url_is_worth_nothing_when_changed_or_expired(own_yard: Yard) -> 
     own_yard.settings["output_ttl"] = "3"
     yard = own_yard.start()
     reference = yard.push(FOLDERS / "canary", "acme/canary", "--no-examples")
-    url = yard.run(reference, {"mode": "typed_files"})["output"]["png"]
+    done = yard.run(reference, {"mode": "typed_files"})
+    url = done["output"]["png"]
 
     assert httpx.get(url, trust_env=False).status_code == 200
     assert httpx.get(url.replace("expires=1", "expires=2"), trust_env=False).status_code == 404
     assert httpx.get(url[:-4] + "AAAA", trust_env=False).status_code == 404
     wait_until(lambda: httpx.get(url, trust_env=False).status_code == 404, 10, "the URL's end")
+    renewed = yard.get(done["id"])["output"]["png"]  # its data is kept for an hour
+    assert httpx.get(renewed, trust_env=False).content == b"\x89PNG\r\n\x1a\n rest"
 
 
 def test_input_files_come_by_url_data_uri_and_upload(yard: Yard, canary: str) -> None:

@@ -201,14 +201,24 @@ class Wire:
         """The output, with a URL where a file stands."""
         if not prediction.output_files:
             return prediction.output
-        from_when = None if is_example else prediction.completed_at
-        expires_at = (from_when or self.clock.now()) + self.output_ttl
+        expires_at = self._valid_until(None if is_example else prediction.completed_at)
         holder: Any = [deepcopy(prediction.output)]
         for pointer, file in prediction.output_files.items():
             parent, key = _place(holder, "/0" + pointer)
             parent[key] = self.output_url(file, str(parent[key]), expires_at)
         output: Json = holder[0]
         return output
+
+    def _valid_until(self, since: datetime | None) -> datetime:
+        """The end of the URLs of files that were made at some time, the same for many looks; later looks get new ones.
+
+        Data may be kept for longer than one URL is to work.
+        """
+        now = self.clock.now()
+        if since is None:
+            return now + self.output_ttl
+        gone = max((now - since) // self.output_ttl, 0)
+        return since + self.output_ttl * (gone + 1 + min(gone, 1))  # the renewed ones work for their whole time
 
 
 def _place(value: Any, pointer: str) -> tuple[Any, Any]:  # noqa: ANN401 - a JSON container, known only as such

@@ -25,7 +25,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """The record of a stored file. Without `expires_at` it is kept (examples)."""
+    """The record of a stored file. Without `expires_at` it is kept: an output, until its prediction's data goes."""
 
     id: FileId
     account: AccountId

@@ -60,7 +60,6 @@ class Surroundings:
     content_type: Callable[[Path], str]
     setup_timeout: timedelta
     stop_grace: timedelta
-    output_ttl: timedelta
 
 
 class Director:
@@ -314,7 +313,7 @@ class Director:
                 content_type=content_type,
                 content=content,
                 created_at=now,
-                expires_at=None if prediction.kind is PredictionKind.training else now + around.output_ttl,
+                expires_at=None,  # it goes with the data of its prediction
                 prediction=prediction.id,
             )
         )
