@@ -44,6 +44,14 @@ def test_the_new_word_run_wins_and_an_unknown_key_is_a_warning() -> None:
     assert found.warnings == ["cog.yaml:4: build.colour is not a key of cog.yaml that Cogyard knows; it is ignored."]
 
 
+def test_keys_that_are_no_texts_are_unknown_like_others() -> None:
+    found = parse_cog_yaml("predict: p.py:P\n1: x\nnull: x\nbuild:\n  true: x\n")
+
+    assert [warning.partition(" is not")[0] for warning in found.warnings] == [
+        "cog.yaml:2: 1", "cog.yaml: None", "cog.yaml: build.True",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -64,6 +72,10 @@ def test_the_new_word_run_wins_and_an_unknown_key_is_a_warning() -> None:
         ("predict: p.py:P\nenvironment: [R8_X=1]", "R8_X cannot be set"),
         ("predict: p.py:P\nenvironment: [COGYARD_NONCE=1]", "COGYARD_NONCE cannot be set"),
         ("predict: p.py:P\nbuild:\n  run:\n    - command: x\n      mounts: []", "cog.yaml:4: mounts of secrets"),
+        ("predict: p.py:P\nbuild: {}\npredict: q.py:P", "cog.yaml:3: predict stands here a second time"),
+        ("predict: p.py:P\nbuild:\n  gpu: true\n  gpu: false", "cog.yaml:4: gpu stands here a second time"),
+        ("predict: p.py:P\nbuild:\n  python_packages:\n  - a\n  -", "cog.yaml:5: an entry of build.python_packages is empty"),
+        ("predict: p.py:P\nbuild:\n  run: [null]", "cog.yaml:3: an entry of build.run is empty"),
         ("a: &a [x]\nb: *a\npredict: p.py:P", "anchors and aliases are not supported"),
         ("predict: p.py:P\nx: " + "y" * 300_000, "larger than 256 KiB"),
     ],

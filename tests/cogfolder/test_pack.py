@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import tarfile
 from pathlib import Path
 
@@ -15,7 +16,7 @@ def make(folder: Path, *names: str) -> Path:
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(name)
+        path.write_bytes(os.fsencode(name))
     return folder
 
 
@@ -40,6 +41,26 @@ def test_a_dockerignore_that_lets_only_some_in(tmp_path: Path) -> None:
 
     assert {"cog.yaml", "predict.py"} <= {path.as_posix() for path in files_of(tmp_path)}
     assert "notes.txt" not in {path.as_posix() for path in files_of(tmp_path)}
+
+
+def test_what_is_no_pattern_matches_nothing(tmp_path: Path) -> None:
+    make(tmp_path, "cog.yaml", "keep.txt", "drop.txt")
+    (tmp_path / ".gitignore").write_bytes(b"!\n\\\nends-badly\\\n\xff\xfe[\ndrop.txt\n")
+    (tmp_path / ".dockerignore").write_text("!\n\\\n[\n")
+
+    assert [path.name for path in files_of(tmp_path)] == [".dockerignore", ".gitignore", "cog.yaml", "keep.txt"]
+
+
+def test_a_name_that_is_not_utf8_counts_and_arrives(tmp_path: Path) -> None:
+    folder = make(tmp_path / "model", "cog.yaml", "new\nline", os.fsdecode(b"latin\xe9"))
+    before = source_digest(folder)
+    with (tmp_path / "packed").open("wb") as file:
+        pack(folder, file)
+    unpack(tmp_path / "packed", tmp_path / "there")
+
+    assert source_digest(tmp_path / "there") == before
+    (folder / os.fsdecode(b"latin\xe9")).rename(folder / os.fsdecode(b"latin\xe8"))
+    assert source_digest(folder) != before
 
 
 def test_links_out_of_the_folder_stay_out(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Pushing folders, good and bad."""
 
+import re
 import shutil
 import signal
 import subprocess
@@ -88,6 +89,19 @@ BAD = [
         lambda f: (f / "cog.yaml").write_text('build:\n  python_version: "3.9"\npredict: "predict.py:Predictor"\n'),
         "cog.yaml:2: build.python_version: 3.9 is not supported",
     ),
+    ("cog.yaml a folder", lambda f: as_folder(f / "cog.yaml"), "There is no cog.yaml in this folder"),
+    ("predict.py a folder", lambda f: as_folder(f / "predict.py"), "predict.py: cog.yaml names this file"),
+    (
+        "nested too deep",
+        lambda f: (f / "predict.py").write_text("x = " + "-" * 100_000 + "1"),
+        "predict.py: this is not valid Python",
+    ),
+    (
+        "schema nested too deep",
+        lambda f: (f / "openapi.json").write_text("[" * 100_000),
+        "openapi.json: is not valid JSON",
+    ),
+    ("a default that JSON cannot tell", lambda f: default(f, "\\ud800"), "cannot be told in JSON"),
     ("no file", lambda f: (f / "predict.py").unlink(), "predict.py: cog.yaml names this file"),
     (
         "sync concurrency",
@@ -95,6 +109,20 @@ BAD = [
         "needs an async predict()",
     ),
 ]
+
+
+def as_folder(file: Path) -> None:
+    file.unlink()
+    (file / "inside").mkdir(parents=True)
+    (file / "inside" / "x").write_text("x")
+
+
+def default(folder: Path, text: str) -> None:
+    """Give the input this default, in the source."""
+    source = (folder / "predict.py").read_text()
+    changed = re.sub(r'default="[^"]*"', lambda _: f'default="{text}"', source)
+    assert changed != source
+    (folder / "predict.py").write_text(changed)
 
 
 def add(folder: Path, lines: str) -> None:
@@ -139,6 +167,21 @@ def test_a_build_step_neither_sees_nor_changes_the_models_files(pusher: Yard, fo
     assert pushed.returncode == 0, pushed.stderr
     assert "acme/clean: 0\n" in pushed.stderr
     assert not list((pusher.data / "sources").glob("*/left-behind"))
+
+
+def test_a_fault_of_ours_is_told_in_the_stream_that_has_begun(pusher: Yard, folder: Path) -> None:
+    sources = pusher.data / "sources"
+    aside = sources.rename(pusher.data / "aside")
+    sources.touch()
+    try:
+        ended = pusher.cogyard("push", str(folder), "acme/unlucky")
+    finally:
+        sources.unlink()
+        aside.rename(sources)
+
+    assert ended.returncode == 1
+    assert "Something went wrong on the server; its log says what." in ended.stderr
+    assert any(event["event"] == "push.failed" for event in pusher.log_events())
 
 
 def test_a_push_that_is_broken_off_leaves_nothing(pusher: Yard, folder: Path) -> None:

@@ -26,7 +26,7 @@ from cogyard.api import (
     trainings,
     webhooks,
 )
-from cogyard.api.errors import on_error, on_http_error, problem
+from cogyard.api.errors import fault, on_error, on_http_error
 from cogyard.api.yard import Yard
 from cogyard.domain.errors import CogyardError
 
@@ -78,7 +78,7 @@ class AnyPrefix:
         await self._app(scope, receive, send)
 
 
-async def on_fault(request: Request, fault: Exception) -> Response:
+async def on_fault(request: Request, error: Exception) -> Response:
     """A fault of ours: logged whole, told without its details."""
-    structlog.get_logger().error("request.failed", method=request.method, path=request.url.path, exc_info=fault)
-    return problem(500, "Something went wrong on the server; its log says what.", "Internal server error")
+    structlog.get_logger().error("request.failed", method=request.method, path=request.url.path, exc_info=error)
+    return fault()

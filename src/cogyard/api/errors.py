@@ -41,6 +41,11 @@ def problem(status: int, detail: str, title: str | None = None, **more: Json) ->
     return Response(orjson.dumps({**body, **more}) + b"\n", status, media_type="application/problem+json")
 
 
+def fault() -> Response:
+    """The answer to a fault of ours, whose details only the log tells."""
+    return problem(500, "Something went wrong on the server; its log says what.", "Internal server error")
+
+
 def _resource_problem(status: int, title: str, field: str, message: str) -> Response:
     """A family B body."""
     body = {

@@ -9,10 +9,11 @@ import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from cogyard.api.errors import render
+from cogyard.api.errors import fault, render
 from cogyard.api.request import body_chunks
 from cogyard.api.wire import Wire, to_bytes
 from cogyard.api.yard import Yard
@@ -101,7 +102,10 @@ def _result(wire: Wire, building: "asyncio.Task[Pushed]") -> bytes:
     try:
         pushed = building.result()
     except CogyardError as error:
-        return b'{"event":"error",' + bytes(render(error).body).strip()[1:] + b"\n"
+        return _error(render(error))
+    except Exception as error:  # noqa: BLE001 - the answer's head is sent, so a fault of ours is told in its body
+        structlog.get_logger().error("push.failed", exc_info=error)
+        return _error(fault())
     return (
         to_bytes(
             {
@@ -115,3 +119,8 @@ def _result(wire: Wire, building: "asyncio.Task[Pushed]") -> bytes:
         )
         + b"\n"
     )
+
+
+def _error(response: Response) -> bytes:
+    """The line that tells what an answer of its own would tell."""
+    return b'{"event":"error",' + bytes(response.body).strip()[1:] + b"\n"

@@ -65,7 +65,7 @@ def read_cog_yaml(folder: Path) -> CogYaml:
     """The folder's cog.yaml. Raises `BuildFailed`."""
     try:
         text = (folder / FILE).read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise BuildFailed(
             "There is no cog.yaml in this folder. A Cog model has one beside its predict.py; the least that it holds "
             'is:\n\nbuild:\n  python_version: "3.11"\npredict: "predict.py:Predictor"'
@@ -91,6 +91,7 @@ class _Reader:
                 raise BuildFailed(f"{FILE}: anchors and aliases are not supported; write the values out.")
             self._value: Json = yaml.safe_load(text)
             self._root = yaml.compose(text, yaml.SafeLoader)
+            _check_doubles(self._root)
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise BuildFailed(f"{FILE}:{line}: this is not valid YAML: {error.problem}.") from None
@@ -196,7 +197,8 @@ class _Reader:
         line = self._line(*keys)
         return f"{FILE}:{line}" if line else FILE
 
-    def _unknown(self, *keys: str) -> str:
+    def _unknown(self, *given: object) -> str:
+        keys = [str(key) for key in given]
         return f"{self._at(*keys)}: {'.'.join(keys)} is not a key of cog.yaml that Cogyard knows; it is ignored."
 
     def _mapping(self, key: str) -> JsonObject:
@@ -224,7 +226,7 @@ class _Reader:
             return []
         if not isinstance(node, yaml.SequenceNode) or not all(isinstance(item, yaml.ScalarNode) for item in node.value):
             raise BuildFailed(f"{self._at(*keys)}: {'.'.join(keys)} must be a list of texts.")
-        return [Line(str(item.value).strip(), item.start_mark.line + 1) for item in node.value]
+        return [_entry(item, keys) for item in node.value]
 
     def _commands(self, *keys: str) -> list[Line]:
         """A list of commands: texts, or mappings with `command`."""
@@ -243,8 +245,31 @@ class _Reader:
                 item = named.get("command")
             if not isinstance(item, yaml.ScalarNode):
                 raise BuildFailed(f"{FILE}:{line}: an entry of {'.'.join(keys)} must be a command.")
-            commands.append(Line(str(item.value).strip(), line))
+            commands.append(_entry(item, keys))
         return commands
+
+
+def _entry(item: yaml.ScalarNode, keys: Sequence[str]) -> Line:
+    """An entry of a list, which must say something."""
+    text, line = str(item.value).strip(), item.start_mark.line + 1
+    if not text or item.tag == "tag:yaml.org,2002:null":
+        raise BuildFailed(f"{FILE}:{line}: an entry of {'.'.join(keys)} is empty; write it out or remove it.")
+    return Line(text, line)
+
+
+def _check_doubles(node: yaml.Node | None) -> None:
+    """A key that stands twice is a mistake, of which YAML's reader would silently take the last."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for name, value in node.value:
+            if name.value in seen:
+                line = name.start_mark.line + 1
+                raise BuildFailed(f"{FILE}:{line}: {name.value} stands here a second time; keep one of them.")
+            seen.add(name.value)
+            _check_doubles(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            _check_doubles(item)
 
 
 def _plain(value: Json) -> str:

@@ -30,7 +30,7 @@ def read_metadata(folder: Path) -> JsonObject:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise BuildFailed(f"{FILE}:{line}: this is not valid YAML: {error.problem}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BuildFailed(f"{FILE}: this is not valid YAML: {error}.") from None
     if not isinstance(value, dict):
         raise BuildFailed(f"{FILE}: the file must hold keys such as description and examples.")

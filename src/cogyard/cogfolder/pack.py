@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import os
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import pathspec
 
 from cogyard.domain.errors import BuildFailed
 
-ALWAYS_OUT = (".git/", ".hg/", "__pycache__/", "*.pyc", ".venv/", "venv/", ".cog/", ".DS_Store", ".mypy_cache/")
+ALWAYS_OUT = (".git/", ".hg/", "__pycache__/", "*.pyc", ".venv/", "venv/", ".cog", ".DS_Store", ".mypy_cache/")
 
 ALWAYS_BACK = 2
 """Patterns of ours that bring something back: cog.yaml and cogyard.yaml."""
@@ -88,7 +89,8 @@ def source_digest(folder: Path) -> str:
             while piece := file.read(PIECE_BYTES):
                 content.update(piece)
         executable = "x" if path.stat().st_mode & 0o100 else "-"
-        total.update(f"{path.relative_to(folder).as_posix()}\0{executable}\0{content.hexdigest()}\n".encode())
+        name = os.fsencode(path.relative_to(folder).as_posix())  # which need not be UTF-8
+        total.update(name + f"\0{executable}\0{content.hexdigest()}\n".encode())
     return total.hexdigest()
 
 
@@ -129,7 +131,16 @@ def _leads_inside(link: Path, root: Path, *, is_folder: bool) -> bool:
 
 
 def _spec(lines: Iterable[str]) -> pathspec.GitIgnoreSpec:
-    return pathspec.GitIgnoreSpec.from_lines(list(lines))
+    return pathspec.GitIgnoreSpec.from_lines([line for line in lines if _is_pattern(line)])
+
+
+def _is_pattern(line: str) -> bool:
+    """What is no pattern, such as a lone `!`, matches nothing, as with git."""
+    try:
+        pathspec.GitIgnoreSpec.from_lines([line])
+    except ValueError:
+        return False
+    return True
 
 
 def _dockerignore(folder: Path) -> pathspec.GitIgnoreSpec:

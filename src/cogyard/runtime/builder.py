@@ -203,7 +203,7 @@ def _static_schema(folder: Path, cog_yaml: CogYaml) -> tuple[JsonObject | None, 
     if supplied.is_file():
         try:
             return check_schema(json.loads(supplied.read_bytes())), "using the schema in openapi.json"
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SchemaError("openapi.json", None, f"is not valid JSON: {error}.") from None
     try:
         return derive_schema(folder, cog_yaml.predict, cog_yaml.train), "derived the schema from the source"
@@ -213,4 +213,7 @@ def _static_schema(folder: Path, cog_yaml: CogYaml) -> tuple[JsonObject | None, 
 
 def _version_id(source: str, environment: str, schema: JsonObject) -> VersionId:
     content = {"source": source, "environment": environment, "schema": schema}
-    return VersionId(hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest())
+    try:
+        return VersionId(hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest())
+    except orjson.JSONEncodeError as error:
+        raise BuildFailed(f"The model's schema, with its defaults, cannot be told in JSON: {error}.") from None

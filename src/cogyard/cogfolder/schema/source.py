@@ -93,9 +93,9 @@ def load_module(folder: Path, file: str, cache: dict[str, Module | None] | None 
     path = folder / file
     try:
         tree = ast.parse(path.read_bytes(), filename=file)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise SchemaError(file, None, "cog.yaml names this file, and it is not in the folder.") from None
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two: nested too deep
         line = error.lineno if isinstance(error, SyntaxError) else None
         raise SchemaError(file, line, f"this is not valid Python: {getattr(error, 'msg', error)}.") from None
     module = Module(file, folder, cache=cache if cache is not None else {})
