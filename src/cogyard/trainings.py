@@ -7,7 +7,8 @@ from typing import Protocol
 
 from cogyard.creation import NewPrediction, announce, once_of
 from cogyard.domain.catalog import Account, Model, Version, may_change, may_see, parse_model_name
-from cogyard.domain.errors import CogyardError, InvalidRequest, InvalidVersion, NotFound
+from cogyard.domain.compatibility import breaking_changes
+from cogyard.domain.errors import BreakingChange, CogyardError, InvalidRequest, InvalidVersion, NotFound
 from cogyard.domain.events import Event, Failed, Output, Succeeded
 from cogyard.domain.prediction import Prediction, PredictionKind
 from cogyard.domain.queue import training_queue
@@ -55,10 +56,12 @@ class Trainings:
         """Store a training of a model's version, whose result goes to `destination` (`owner/name`, the caller's).
 
         Raises `NotFound` for the model, version or destination, `InvalidVersion` when it cannot be trained,
-        `InvalidFields`, `Conflict`.
+        `BreakingChange` when what it makes would break the callers of an official destination, `InvalidFields`,
+        `Conflict`.
         """
         base, trained = await self._trainable(caller, model, version)
         goal = await self._destination(caller, destination)
+        await self._check_compatible(goal, trained)
         self._validators.of(trained, train=True).check(wanted.input)
         now = self._clock.now()
         new = Prediction(
@@ -114,6 +117,14 @@ class Trainings:
             raise NotFound(NO_DESTINATION)
         return model
 
+    async def _check_compatible(self, goal: Model, base: Version) -> None:
+        """A trained version has the schema of its base; as an official model's latest it must break no caller."""
+        latest = goal.latest_version if goal.is_official else None
+        before = await self._store.get_version(latest) if latest is not None else None
+        changes = breaking_changes(before.openapi_schema, base.openapi_schema) if before is not None else []
+        if changes:
+            raise BreakingChange(changes)
+
     async def _new_version(self, training: Prediction, weights: FileId) -> VersionId:
         """Store the trained version and make it the destination's latest. Done twice, it is the same version."""
         base = await self._store.get_version(training.version)
@@ -121,6 +132,7 @@ class Trainings:
         file = await self._store.get_file(weights)
         if base is None or goal is None or file is None:
             raise NotFound("the model, the version or the weights were deleted meanwhile")
+        await self._check_compatible(goal, base)  # it may be official by now
         digest = hashlib.sha256(f"{base.id} {file.content.sha256}".encode()).hexdigest()
         trained = await self._builder.with_weights(base, VersionId(digest), weights, self._clock.now())
         await self._store.add_version(goal.id, trained)

@@ -61,6 +61,26 @@ def test_a_training_gives_a_version_that_knows_what_was_learned(yard: Yard, trai
     assert untrained["output"] == "nothing"
 
 
+def test_a_training_does_not_break_the_callers_of_an_official_model(yard: Yard, trainable: str) -> None:
+    name = "acme/trained-official"
+    assert yard.push(FOLDERS / "canary-stream", name)
+    words = {"words": upload(yard, "apple"), "rounds": 100}
+    with yard.http as http:
+        before = http.get(f"/models/{name}").json()["latest_version"]["id"]
+        meanwhile = train(yard, trainable, name, words).json()["id"]
+        http.put(f"/models/{name}/official", json={"is_official": True})
+        refused = train(yard, trainable, name, words)
+        ended = yard.end_of(meanwhile)
+        after = http.get(f"/models/{name}").json()["latest_version"]["id"]
+        http.put(f"/models/{name}/official", json={"is_official": False})
+
+    assert refused.status_code == 409
+    assert refused.json()["breaking_changes"]
+    assert ended["status"] == "failed"
+    assert "break" in ended["error"]
+    assert after == before
+
+
 def test_the_same_words_give_the_same_version(yard: Yard, trainable: str, destination: str) -> None:
     one, other, another = (
         yard.end_of(train(yard, trainable, destination, {"words": upload(yard, words)}).json()["id"])["output"]
