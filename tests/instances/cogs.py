@@ -124,6 +124,7 @@ class Cogs:
     environments: Path
     work: Path
     variables: dict[str, str] = field(default_factory=dict)
+    trainer: str = "predict.py:train"
 
     def prepared(self, name: str, concurrency: int = 1, *, train: bool = False) -> tuple[VenvRuntime, Version]:
         """What a push does: a copy of the folder, its schema, its version."""
@@ -131,7 +132,7 @@ class Cogs:
         folder = sources / (f"{name}{TRAINING}" if train else name)
         reference = "predict.py:predict" if name == "function_style" else "predict.py"
         facts = predictor_facts(FOLDERS / name, reference)
-        schema = derive_schema(FOLDERS / name, reference, "predict.py:train" if train else None)
+        schema = derive_schema(FOLDERS / name, reference, self.trainer if train else None)
         shutil.copytree(FOLDERS / name, folder, dirs_exist_ok=True)
         (folder / ".cog").mkdir(exist_ok=True)
         (folder / ".cog" / "openapi_schema.json").write_bytes(
@@ -139,7 +140,7 @@ class Cogs:
         )
         config = BuildConfig(
             predict=f"predict.py:{facts.name}",
-            train="predict.py:train" if train else None,
+            train=self.trainer if train else None,
             is_async=facts.is_async,
             concurrency=concurrency,
             environment=self.variables,

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -123,6 +124,18 @@ async def test_training_output_is_a_file(cogs: Cogs, tmp_path: Path) -> None:
         assert told.output == {"weights": "weights.bin"}
         assert told.produced[0].paths["/weights"].read_text() == "abcabc"
         assert told.logs == "training for 2\n"
+
+
+@pytest.mark.parametrize(
+    ("trainer", "learned", "printed"),
+    [("predict.py:Trainer", "readyready", "training\n"), ("predict.py:train_later", "later", "")],
+)
+async def test_a_class_and_an_async_function_train_too(cogs: Cogs, trainer: str, learned: str, printed: str) -> None:
+    async with replace(cogs, trainer=trainer).running("trains_by_class", train=True) as model:
+        told = await model.run()
+
+        assert told.produced[0].paths[""].read_text() == learned
+        assert told.logs == printed
 
 
 async def test_stop_leaves_no_process_and_no_folder_and_may_be_repeated(cogs: Cogs) -> None:

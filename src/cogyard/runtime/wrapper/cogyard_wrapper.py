@@ -10,7 +10,6 @@ Standard library and `cog` only, Python 3.10 and later. Told by the environment:
 
 import asyncio
 import dataclasses
-import functools
 import inspect
 import io
 import itertools
@@ -364,15 +363,25 @@ def _make_predictor(model: Any, *, is_async: bool) -> type:  # noqa: ANN401
     return type("Predictor", (cog.BaseRunner,), members)
 
 
-def _make_train(function: Callable[..., Any]) -> Callable[..., Any]:
-    call = Call(function)
+def _make_train(model: Any) -> Callable[..., Any]:  # noqa: ANN401
+    """A function that the Cog server takes for the model's own; a class that trains has been set up by then."""
+    if not inspect.isfunction(model) and hasattr(model, "setup"):
+        with _SetupOutput():
+            done = model.setup(**_setup_arguments(model))
+            if inspect.iscoroutine(done):
+                asyncio.run(done)
+    call = Call(model if inspect.isfunction(model) else model.train)
 
-    @functools.wraps(function)
     def train(**given: Any) -> Any:  # noqa: ANN401
         return _run(call, given)
 
-    call.dress(train, is_method=False)
-    return train
+    async def train_async(**given: Any) -> Any:  # noqa: ANN401
+        return await _run_async(call, given)
+
+    chosen: Callable[..., Any] = train_async if _is_async(call.function) else train
+    chosen.__name__ = "train"
+    call.dress(chosen, is_method=False)
+    return chosen
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401
