@@ -34,10 +34,20 @@ def _input_changes(before: JsonObject, after: JsonObject, name: str) -> Iterator
             continue
         if key in is_required and key not in was_required:
             yield f"input {key} is required now"
-        yield from _value_changes(f"input {key}", _resolve(old_schema, before), _resolve(news[key], after))
+        yield from _union_changes(f"input {key}", _resolve(old_schema, before), _resolve(news[key], after))
     for key in news:
         if key not in olds and key in is_required:
             yield f"input {key} is new and has no default"
+
+
+def _union_changes(what: str, old: JsonObject, new: JsonObject) -> Iterator[str]:
+    """The same where one of several types may be given: each that was taken still is."""
+    if "anyOf" not in old and "anyOf" not in new:
+        yield from _value_changes(what, old, new)
+        return
+    for one in _variants(old):
+        if all(any(_value_changes(what, one, other)) for other in _variants(new)):
+            yield f"{what} does not take every {_shown(one.get('type'))} any more"
 
 
 def _value_changes(what: str, old: JsonObject, new: JsonObject) -> Iterator[str]:
@@ -56,8 +66,8 @@ def _value_changes(what: str, old: JsonObject, new: JsonObject) -> Iterator[str]
         else:
             yield from (f"{what}: the choice {_shown(one)} is gone" for one in old_choices if one not in new_choices)
     old_items, new_items = old.get("items"), new.get("items")
-    if isinstance(old_items, dict) and isinstance(new_items, dict):
-        yield from _value_changes(f"an item of {what}", old_items, new_items)
+    if isinstance(new_items, dict):
+        yield from _union_changes(f"an item of {what}", _object(old_items), new_items)
 
 
 def _bound_changes(what: str, old: JsonObject, new: JsonObject) -> Iterator[str]:
@@ -79,17 +89,28 @@ def _output_changes(before: JsonObject, after: JsonObject) -> Iterator[str]:
 
 def _shape_changes(what: str, old: JsonObject, new: JsonObject, before: JsonObject, after: JsonObject) -> Iterator[str]:
     old, new = _resolve(old, before), _resolve(new, after)
+    if "anyOf" in old or "anyOf" in new:
+        for one in _variants(new):
+            if all(any(_shape_changes(what, other, one, before, after)) for other in _variants(old)):
+                yield f"{what} may be another {_shown(one.get('type'))} than before"
+        return
+    if new.get("nullable") and not old.get("nullable"):
+        yield f"{what} may be null now"
     for key in ("type", "format", *_OUTPUT_HINTS):
         if old.get(key) != new.get(key):
             yield f"{what}: its {key} was {_shown(old.get(key))} and is {_shown(new.get(key))}"
-    old_items, new_items = old.get("items"), new.get("items")
-    if isinstance(old_items, dict) and isinstance(new_items, dict):
-        yield from _shape_changes(f"an item of {what}", old_items, new_items, before, after)
+    for key in ("items", "additionalProperties"):
+        old_items, new_items = old.get(key), new.get(key)
+        if isinstance(old_items, dict):
+            yield from _shape_changes(f"an item of {what}", old_items, _object(new_items), before, after)
     olds, news = _properties(old), _properties(new)
+    was_there, is_there = _names(old.get("required")), _names(new.get("required"))
     for key, schema in olds.items():
         if key not in news:
             yield f"{what}: its field {key} is gone"
         else:
+            if key in was_there and key not in is_there:
+                yield f"{what}: its field {key} may be missing now"
             yield from _shape_changes(f"{key} of {what}", _object(schema), _object(news[key]), before, after)
 
 
@@ -105,6 +126,12 @@ def _resolve(schema: Json, document: JsonObject) -> JsonObject:
         else:
             return whole
     return {}
+
+
+def _variants(schema: JsonObject) -> list[JsonObject]:
+    """The types of a union, or the one that there is."""
+    options = schema.get("anyOf")
+    return [_object(option) for option in options] if isinstance(options, list) else [schema]
 
 
 def _properties(schema: JsonObject) -> JsonObject:
