@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.yard import TOKEN, Yard
+from tests.yard import TOKEN, Yard, wait_until
 
 
 def test_run_prints_the_output_and_nothing_else_on_stdout(yard: Yard, canary: str) -> None:
@@ -194,3 +194,18 @@ def test_every_setting_is_an_option_of_serve(yard: Yard) -> None:
 
     missing = [name for name in Settings.model_fields if f"--{name.replace('_', '-')}"[:20] not in shown]
     assert not missing
+
+
+def test_serve_prints_lines_that_a_shell_takes_whatever_the_folder_is_called(tmp_path: Path) -> None:
+    yard = Yard(tmp_path / "Ünsere Daten; it's").start()
+    try:
+        printed = wait_until(lambda: "# curl\n" in yard.log() and yard.log(), 30, "the instructions")
+    finally:
+        yard.stop()
+    exports = "\n".join(line for line in printed.splitlines() if line.startswith("export "))
+    names = ["SSL_CERT_FILE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"]
+    script = exports + "\n" + "\n".join(f'printf "%s\\n" "${name}"' for name in names)
+
+    told = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
+
+    assert [Path(path).is_file() for path in told] == [True, True, True]

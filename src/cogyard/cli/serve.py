@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import structlog
@@ -249,12 +250,12 @@ def _instructions(address: _Address, secret: str, installed: list[str]) -> str:
     lines = ["", f"Cogyard is ready at {base}", ""]
     if address.secure:
         lines.append(f"  (the same over plain HTTP: {address.plain})")
-    lines += ["", "# every client", f"export REPLICATE_API_TOKEN={secret}"]
+    lines += ["", "# every client", f"export REPLICATE_API_TOKEN={quote(secret)}"]
     if address.certificates is not None and address.secure:
         lines += [
-            f"export SSL_CERT_FILE={address.certificates.bundle_file}   # Python, Go",
-            f"export CURL_CA_BUNDLE={address.certificates.bundle_file}   # curl",
-            f"export NODE_EXTRA_CA_CERTS={address.certificates.ca_file}   # Node.js",
+            f"export SSL_CERT_FILE={quote(str(address.certificates.bundle_file))}   # Python, Go",
+            f"export CURL_CA_BUNDLE={quote(str(address.certificates.bundle_file))}   # curl",
+            f"export NODE_EXTRA_CA_CERTS={quote(str(address.certificates.ca_file))}   # Node.js",
         ]
     lines += [
         "",
