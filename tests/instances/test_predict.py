@@ -84,6 +84,7 @@ async def test_memory_error_is_an_ordinary_failure(cogs: Cogs) -> None:
     ("do", "error"),
     [
         ("nan", "The model's output is not valid JSON: it holds NaN or Infinity."),
+        ("surrogate", "The model's output is not valid JSON: it holds half of a surrogate pair."),
         ("bytes_", "The model's output is not JSON: Object of type bytes is not JSON serializable"),
     ],
 )
@@ -232,3 +233,13 @@ async def test_a_log_comes_before_the_end(cogs: Cogs) -> None:
 
     assert isinstance(told.events[-1], Succeeded)
     assert any(isinstance(event, Log) for event in told.events[:-1])
+
+
+async def test_a_model_that_loses_its_streams_is_still_heard_and_goes_on(cogs: Cogs) -> None:
+    async with cogs.running("unruly") as model:
+        told = await model.run({"do": "lose_streams"})
+        again = await model.run({"do": "quiet"})
+
+    assert told.error == "ValueError: without a voice"
+    assert "in lose_streams" in told.logs
+    assert again.items == ["quiet"]

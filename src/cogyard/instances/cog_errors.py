@@ -16,7 +16,8 @@ def told_error(error: Json) -> str:
     """The model's own words, without the server's prefixes."""
     text = _PREFIXES.sub("", str(error or "The model failed without a word"))
     if text.startswith("Failed to parse output JSON"):
-        return "The model's output is not valid JSON: it holds NaN or Infinity."
+        held = "half of a surrogate pair" if "hex escape" in text else "NaN or Infinity"
+        return f"The model's output is not valid JSON: it holds {held}."
     if text.startswith("Failed to serialize output: "):
         return "The model's output is not JSON: " + text.partition("TypeError: ")[2]
     return text

@@ -22,7 +22,7 @@ import time
 import traceback
 import typing
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,8 +115,7 @@ def print_traceback(error: BaseException) -> None:
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_code.co_filename in _OURS:
         frames = frames.tb_next
-    traceback.print_exception(type(error), error, frames, file=sys.stderr)
-    sys.stderr.flush()
+    traceback.print_exception(type(error), error, frames, file=ERR)
 
 
 _OURS = frozenset({__file__, load_predictor_from_ref.__code__.co_filename, "<frozen importlib._bootstrap_external>",
@@ -170,8 +169,9 @@ def _default(info: FieldInfo) -> Any:  # noqa: ANN401
 
 def _flush() -> None:
     """Text without a line end must not wait for the next caller's prediction."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr, OUT, ERR):
+        with suppress(AttributeError, OSError, ValueError):  # the model may have put anything in our streams' place
+            stream.flush()
 
 
 @contextmanager
@@ -395,4 +395,5 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401
 
 _watch_server()
 PRINTER = Printer()
-sys.stdout, sys.stderr = PrintedStream(PRINTER, sys.stdout), PrintedStream(PRINTER, sys.stderr)
+OUT, ERR = PrintedStream(PRINTER, sys.stdout), PrintedStream(PRINTER, sys.stderr)
+sys.stdout, sys.stderr = OUT, ERR

@@ -144,6 +144,13 @@ class Predictor(BasePredictor):
             os._exit(0)
         return int(os.read(read, 20))
 
+    def surrogate(self, text, n):
+        return "half: \ud800"
+
+    def lose_streams(self, text, n):
+        sys.stdout = sys.stderr = None
+        raise ValueError("without a voice")
+
     def litter(self, text, n):
         tempfile.mkstemp()
         tempfile.mkdtemp()
