@@ -97,6 +97,20 @@ def test_metrics_replace_add_and_append_and_times_are_ours() -> None:
     assert done.metrics == {"a": 3, "b": ["x"], "timing": {"total_time": 1, "load": 3, "parts": {"first": ["y"]}}}
 
 
+def test_a_metric_that_becomes_nothing_is_gone() -> None:
+    done = fold(
+        claimed(),
+        Metric(name="a", value=1),
+        Metric(name="b.c", value=1),
+        Metric(name="b.d", value=1),
+        Metric(name="a", value=None),
+        Metric(name="b.c", value=None),
+        Metric(name="never", value=None),
+    )
+
+    assert done.metrics == {"b": {"d": 1}}
+
+
 def test_a_queued_prediction_cancels_at_once_and_a_claimed_one_when_its_model_obeys() -> None:
     assert apply(new(), CancelRequested(at=LATER)).status is Status.canceled
     asked = apply(claimed(), CancelRequested(at=LATER))

@@ -126,6 +126,20 @@ async def test_training_output_is_a_file(cogs: Cogs, tmp_path: Path) -> None:
         assert told.logs == "training for 2\n"
 
 
+async def test_a_model_that_is_never_well_says_what_its_healthcheck_said(cogs: Cogs) -> None:
+    failure = await failure_of(cogs, "never_well", timedelta(seconds=4))
+
+    assert str(failure).startswith("its healthcheck did not succeed within 4 seconds: ")
+    assert "the card is missing" in str(failure)
+
+
+async def test_cogs_own_limit_of_setup_holds_too(cogs: Cogs, tmp_path: Path) -> None:
+    cogs.variables.update({"COG_SETUP_TIMEOUT": "1", "HANGING_SETUP_PIDS": str(tmp_path)})
+    failure = await failure_of(cogs, "hanging_setup", timedelta(seconds=20))
+
+    assert str(failure) == "worker setup timed out"
+
+
 @pytest.mark.parametrize(
     ("trainer", "learned", "printed"),
     [("predict.py:Trainer", "readyready", "training\n"), ("predict.py:train_later", "later", "")],

@@ -209,6 +209,8 @@ def _with_metric(metrics: JsonObject, event: Metric) -> JsonObject:
         value = before + value
     elif event.mode is MetricMode.append:
         value = [*(before if isinstance(before, list) else [] if before is None else [before]), value]
+    elif value is None:
+        return {key: held for key, held in metrics.items() if key != name}
     return {**metrics, name: value}
 
 

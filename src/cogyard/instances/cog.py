@@ -16,7 +16,7 @@ from cogyard.domain.errors import SetupFailed
 from cogyard.domain.events import Canceled, Failed, Interrupted, Log, Started, Succeeded
 from cogyard.domain.prediction import MAX_LOG_CHARACTERS
 from cogyard.domain.values import Json, JsonObject, PredictionId
-from cogyard.instances.cog_errors import setup_error, told_error, told_refusal
+from cogyard.instances.cog_errors import late_setup, setup_error, told_error, told_refusal
 from cogyard.instances.cog_marks import mark_inputs, resolve_output, whole_key
 from cogyard.instances.cog_process import CogProcess, free_port
 from cogyard.instances.cog_stream import CogEvent, EventTooLarge, read_events, read_metric
@@ -98,7 +98,7 @@ class CogServer:
             async with asyncio.timeout(timeout.total_seconds()):
                 await self._boot()
         except TimeoutError:
-            reason = f"setup did not end within {timeout.total_seconds():g} seconds"
+            reason = late_setup((await self._health()).get("user_healthcheck_error"), timeout.total_seconds())
             raise await self._setup_failed(reason, died=False) from None
         except OSError as error:
             raise await self._setup_failed(f"the Cog server could not be started: {error}", died=False) from error

@@ -31,6 +31,13 @@ def setup_error(health: JsonObject) -> str:
     return _PREFIXES.sub("", lines[-1]) if lines else "setup failed without a word"
 
 
+def late_setup(complaint: Json, seconds: float) -> str:
+    """Why an instance is not ready in time; `complaint` is what the model's own healthcheck said last."""
+    if complaint is None:
+        return f"setup did not end within {seconds:g} seconds"
+    return f"its healthcheck did not succeed within {seconds:g} seconds: {complaint}"
+
+
 def told_refusal(text: str) -> str:
     """The faults that a 422 answer lists."""
     try:
