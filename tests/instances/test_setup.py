@@ -134,7 +134,7 @@ async def test_a_model_that_is_never_well_says_what_its_healthcheck_said(cogs: C
 
 
 async def test_cogs_own_limit_of_setup_holds_too(cogs: Cogs, tmp_path: Path) -> None:
-    cogs.variables.update({"COG_SETUP_TIMEOUT": "1", "HANGING_SETUP_PIDS": str(tmp_path)})
+    cogs.variables.update({"COG_SETUP_TIMEOUT": "1", "HANGING_SETUP_PIDS": str(tmp_path / "pids")})
     failure = await failure_of(cogs, "hanging_setup", timedelta(seconds=20))
 
     assert str(failure) == "worker setup timed out"
