@@ -189,3 +189,39 @@ FINE = [
 @pytest.mark.parametrize("source", FINE)
 def test_what_only_looks_odd_is_taken(tmp_path: Path, source: str) -> None:
     derive_schema(write(tmp_path, model(source)), "predict.py:Predictor")
+
+
+def test_names_that_a_star_brings_are_known(tmp_path: Path) -> None:
+    (tmp_path / "knobs.py").write_text("DEFAULT = 3\n")
+    (tmp_path / "predict.py").write_text(
+        "from typing import *\nfrom cog import *\nfrom knobs import *\n"
+        "class Predictor(BasePredictor):\n"
+        "    def predict(self, a: Optional[Path] = None, b: Any = 1, c: int = Input(default=DEFAULT)) -> List[Path]: ...\n"
+    )
+
+    found = components(derive_schema(tmp_path, "predict.py:Predictor"))
+
+    assert found["Input"]["properties"]["a"]["format"] == "uri"
+    assert found["Input"]["properties"]["b"]["type"] == "object"
+    assert found["Input"]["properties"]["c"]["default"] == 3
+    assert found["Output"]["items"] == {"type": "string", "format": "uri"}
+
+
+def test_an_optional_union_allows_null_in_each_of_its_types(tmp_path: Path, cog_python: Path) -> None:
+    folder = write(tmp_path, "from typing import Union\n" + model("x: Optional[Union[int, str]] = None"))
+
+    schema = derive_schema(folder, "predict.py:Predictor")
+
+    kinds = [{"type": "integer", "nullable": True}, {"type": "string", "nullable": True}]
+    assert components(schema)["Input"]["properties"]["x"]["anyOf"] == kinds
+    assert derive_schema_by_import(folder, cog_python, "predict.py:Predictor") == schema
+
+
+def test_a_described_field_is_no_default(tmp_path: Path) -> None:
+    (tmp_path / "predict.py").write_text(
+        "from cog import BasePredictor\nfrom pydantic import BaseModel, Field\n"
+        "class Reply(BaseModel):\n    text: str = Field(description='said')\n    count: int = 1\n"
+        "class Predictor(BasePredictor):\n    def predict(self) -> Reply: ...\n"
+    )
+
+    assert components(derive_schema(tmp_path, "predict.py:Predictor"))["Output"]["required"] == ["text"]

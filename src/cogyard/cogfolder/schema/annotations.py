@@ -53,8 +53,7 @@ def _generic_input(module: Module, node: ast.Subscript) -> InputType:
     name, arguments = module.qualified(node.value), _arguments(node)
     short = name.rpartition(".")[2]
     if short == "Optional" and len(arguments) == 1:
-        inner = input_type(module, arguments[0])
-        return InputType(inner.schema, is_nullable=True, choices=inner.choices)
+        return _union(module, node, [*_alternatives(module, arguments[0]), ast.Constant(None)])
     if short == "Union":
         return _union(module, node, arguments)
     if short == "Annotated" and arguments:
@@ -87,6 +86,14 @@ def _union(module: Module, node: ast.expr, members: list[ast.expr]) -> InputType
         {**variant.schema, "nullable": True} if is_nullable else dict(variant.schema) for variant in variants
     ]
     return InputType({"anyOf": schemas}, is_nullable=is_nullable)
+
+
+def _alternatives(module: Module, node: ast.expr) -> list[ast.expr]:
+    """The types that a union is of; the type itself where it is none."""
+    node = _unquoted(module, node)
+    if isinstance(node, ast.Subscript) and module.qualified(node.value).rpartition(".")[2] == "Union":
+        return _arguments(node)
+    return _members(node)
 
 
 def _named_input(module: Module, node: ast.expr) -> InputType:
@@ -237,11 +244,17 @@ def _structure(module: Module, node: ast.ClassDef, seen: tuple[str, ...]) -> Jso
             name = statement.target.id
             schema, is_nullable, qualifier = _field(module, statement.annotation, seen)
             properties[name] = {**schema, "title": title_case(name)}
-            is_required = is_total if is_dictionary else not is_nullable and statement.value is None
+            has_default = statement.value is not None and not _is_field_call(module, statement.value)
+            is_required = is_total if is_dictionary else not is_nullable and not has_default
             if is_required if qualifier is None else qualifier == "Required":
                 required.append(name)
     shown: JsonObject = {"type": "object", "properties": properties}
     return {**shown, "required": required} if required else shown
+
+
+def _is_field_call(module: Module, node: ast.expr) -> bool:
+    """Whether this is `Field(…)` or the like, which to Cog's builder is no default."""
+    return isinstance(node, ast.Call) and module.qualified(node.func).rpartition(".")[2] in ("Field", "field")
 
 
 def _field(module: Module, node: ast.expr, seen: tuple[str, ...]) -> tuple[JsonObject, bool, str | None]:

@@ -1,6 +1,7 @@
 """Python source as syntax trees: modules of the folder, what their names stand for, and constant expressions."""
 
 import ast
+import typing
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,10 @@ from cogyard.cogfolder.schema.errors import NeedsImport, SchemaError
 from cogyard.domain.values import Json
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+_COG = "AsyncConcatenateIterator BaseModel BasePredictor BaseRunner ConcatenateIterator File Input Opaque Path Secret"
+_STARRED = {"cog": frozenset(_COG.split()), "typing": frozenset(typing.__all__)}
+"""What `from … import *` brings of the modules that a description is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class Module:
     imports: dict[str, Imported] = field(default_factory=dict)
     constants: dict[str, ast.expr] = field(default_factory=dict)
     definitions: dict[str, Definition] = field(default_factory=dict)
+    stars: list[str] = field(default_factory=list)
     cache: dict[str, "Module | None"] = field(default_factory=dict)
 
     def error(self, node: ast.AST, problem: str) -> SchemaError:
@@ -50,7 +56,10 @@ class Module:
         if name in self.constants:
             return self, self.constants[name]
         imported = self.imports.get(name)
-        if imported is None or imported.name is None:
+        if imported is None:
+            others = (self.local(star) for star in self.stars)
+            return next((found for other in others if other is not None and (found := other.resolve(name))), None)
+        if imported.name is None:
             return imported
         other = self.local(imported.module)
         return imported if other is None else other.resolve(imported.name) or imported
@@ -81,7 +90,8 @@ class Module:
         if isinstance(node, ast.Name):
             found = self.imports.get(node.id)
             if found is None:
-                return node.id
+                star = next((star for star in self.stars if node.id in _STARRED.get(star, ())), None)
+                return node.id if star is None else f"{star}.{node.id}"
             return found.module if found.name is None else f"{found.module}.{found.name}"
         if isinstance(node, ast.Attribute):
             return f"{self.qualified(node.value)}.{node.attr}"
@@ -112,7 +122,10 @@ def _collect(module: Module, body: list[ast.stmt]) -> None:
                     module.imports[name] = Imported(alias.name if alias.asname else name, None)
             case ast.ImportFrom(names=names):
                 for alias in names:
-                    module.imports[alias.asname or alias.name] = Imported(node.module or "", alias.name)
+                    if alias.name == "*":
+                        module.stars.append(node.module or "")
+                    else:
+                        module.imports[alias.asname or alias.name] = Imported(node.module or "", alias.name)
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 module.constants[name] = value
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
