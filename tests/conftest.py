@@ -8,6 +8,7 @@ import pytest
 from tests.yard import FOLDERS, Yard
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of one file run on one worker; those that need the starter models, all on the same."""
     for item in items:
