@@ -15,6 +15,9 @@ FIRST_REST = timedelta(seconds=10)
 LONGEST_REST = timedelta(minutes=10)
 """How long a queue whose instance failed is left alone, unless somebody waits in it."""
 
+SOUND_AFTER = timedelta(seconds=5)
+"""What dies so long after it was ready did not fail: what keeps it warm starts the next one at once."""
+
 
 class LocalPlacement:
     """The placement of one machine. `make_director` builds a director for a version; `run` owns their tasks."""
@@ -93,8 +96,11 @@ class LocalPlacement:
             self._bus.publish(("instances", instance))
 
     def _note_end(self, instance: Instance) -> None:
-        if instance.state is InstanceState.failed:
+        """One that had served for a while before it died tells nothing against the next."""
+        now = self._clock.now()
+        was_sound = instance.ready_at is not None and now - instance.ready_at >= SOUND_AFTER
+        if instance.state is InstanceState.failed and not was_sound:
             times = self._failures.get(instance.queue, (0, None))[0] + 1
-            self._failures[instance.queue] = (min(times, 20), self._clock.now())
+            self._failures[instance.queue] = (min(times, 20), now)
         else:
             self._failures.pop(instance.queue, None)
