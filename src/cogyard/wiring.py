@@ -45,6 +45,7 @@ from cogyard.ids import (
 from cogyard.instances.cog import CogServer, DriverLimits
 from cogyard.instances.director import Director, Surroundings
 from cogyard.instances.inputs import InputFiles
+from cogyard.instances.scratch import clean_up_spool, spooled
 from cogyard.janitor import Janitor
 from cogyard.limits import LocalLimiter
 from cogyard.links import LinkSigner
@@ -117,6 +118,8 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         trainings = Trainings(store, builder, bus, clock, new_prediction_id)
         await janitor.recover()
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+        ours = await store.get_predictions(await asyncio.to_thread(spooled))
+        await asyncio.to_thread(clean_up_spool, ours)
         around = Surroundings(
             store=store,
             bus=bus,

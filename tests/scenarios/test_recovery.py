@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cogyard.instances.scratch import COGLET_SPOOL
 from cogyard.store.sqlite import lock_folder
 from tests.yard import FOLDERS, TOKEN, Yard, wait_until
 
@@ -77,12 +78,14 @@ def test_output_that_was_shown_is_never_contradicted_by_a_second_run(own_yard: Y
     wait_until(lambda: yard.get(streaming)["output"] == ["hello "], 30, "the first item")
 
     yard.kill()
+    assert (COGLET_SPOOL / streaming).exists()
     yard.start()
     done = yard.end_of(streaming)
 
     assert done["status"] == "failed"
     assert done["output"] == ["hello "]
     assert "run it again" in done["error"]
+    assert not (COGLET_SPOOL / streaming).exists(), "what the killed one left in the Cog servers' common folder"
 
 
 def test_a_second_server_on_the_same_folder_says_who_has_it(own_yard: Yard) -> None:

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def clean_up_after(scratch: Path, prediction: PredictionId, kept_temporary: froz
     `kept_temporary` names what was in the temp folder after setup and stays; None leaves that folder alone, since
     other predictions still use it.
     """
-    shutil.rmtree(COGLET_SPOOL / prediction, ignore_errors=True)
+    clean_up_spool([prediction])
     if kept_temporary is None:
         return
     for entry in [*_entries(scratch / "spool"), *_entries(scratch / "tmp")]:
@@ -61,6 +62,17 @@ def clean_up_after(scratch: Path, prediction: PredictionId, kept_temporary: froz
         is_temporary = entry.parent.name == "tmp" and _TEMPORARY.match(entry.name) and entry.name not in kept_temporary
         if is_spooled or is_temporary:
             _remove(entry)
+
+
+def spooled() -> list[PredictionId]:
+    """Predictions, whosever, that left something in the Cog servers' common folder; not more than 10,000. Blocking."""
+    return [PredictionId(entry.name) for entry in _entries(COGLET_SPOOL)[:10_000]]
+
+
+def clean_up_spool(predictions: Iterable[PredictionId]) -> None:
+    """Remove from that folder what is there of these, none of which may run. Blocking."""
+    for prediction in predictions:
+        shutil.rmtree(COGLET_SPOOL / prediction, ignore_errors=True)
 
 
 def clean_up_all(scratch: Path) -> None:
