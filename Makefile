@@ -12,10 +12,10 @@ serve: setup ## run the server with the starter models
 
 test: ## set up what the tests need and run them all
 	@sh scripts/setup-tests
-	.venv/bin/pytest -n 2 --dist loadgroup $(ARGS)
+	.venv/bin/pytest -n 2 --dist loadfile $(ARGS)
 
 test-fast: setup ## the tests that build no model environments
-	.venv/bin/pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
+	.venv/bin/pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
 
 fuzz: setup ## 50,000 generated requests, for the night (CASES=…)
 	.venv/bin/python scripts/fuzz_api.py --cases $(or $(CASES),50000)

@@ -8,14 +8,6 @@ import pytest
 from tests.yard import FOLDERS, Yard
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one file run on one worker; those that need the starter models, all on the same."""
-    for item in items:
-        group = "starter" if {"clients", "models", "docs"} & set(item.path.parts) else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
     """A server that all tests of this process share."""
