@@ -6,6 +6,7 @@ import pytest
 
 from cogyard.cogfolder.cogyaml import parse_cog_yaml
 from cogyard.domain.errors import BuildFailed
+from cogyard.runtime import pins
 from cogyard.runtime.requirements import Requirements, requirements_of
 
 YAML = "build:\n  python_requirements: needs/all.txt\npredict: predict.py:Predictor\n"
@@ -85,3 +86,14 @@ def test_what_cannot_be_installed_is_refused_with_its_line(tmp_path: Path, text:
         read(tmp_path, text)
 
     assert told in str(refused.value)
+
+
+@pytest.mark.parametrize("wanted", ["0.16.8", "0.20.0", "0.99.0"])
+def test_another_release_of_cog_is_not_taken_and_that_is_told(tmp_path: Path, wanted: str) -> None:
+    text = f"build:\n  sdk_version: {wanted}\npredict: predict.py:Predictor\n"
+    found = requirements_of(tmp_path, parse_cog_yaml(text))
+
+    assert found.cog == pins.COG
+    assert found.warnings == (
+        f"cog.yaml:2: build.sdk_version: {wanted} is not used; the model runs with Cog {pins.COG}.",
+    )

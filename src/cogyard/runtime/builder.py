@@ -86,7 +86,7 @@ class FolderBuilder:
         await asyncio.to_thread(unpack, archive, folder)
         digest = await asyncio.to_thread(source_digest, folder)
         read = await asyncio.to_thread(_read, folder)
-        for warning in read.cog_yaml.warnings:
+        for warning in [*read.cog_yaml.warnings, *read.requirements.warnings]:
             await report(BuildLine("source", f"warning: {warning}"))
         await report(BuildLine("schema", read.reason))
         built_environment = await self._environments.ensure(read.requirements, folder, report)

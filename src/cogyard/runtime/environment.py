@@ -96,7 +96,7 @@ class Environments:
             outcome = await self._install(place, wanted.packages, ["-r", str(listed)], folder, variables, report)
             if outcome.code != 0:
                 raise BuildFailed(_install_failure(wanted, outcome))
-        cog = [f"cog=={wanted.cog}", f"coglet=={pins.COGLET if wanted.cog == pins.COG else wanted.cog}"]
+        cog = [f"cog=={wanted.cog}", f"coglet=={pins.COGLET}"]
         outcome = await self._install(place, cog, cog, folder, variables, report)
         if outcome.code != 0:
             raise BuildFailed(f"{' and '.join(cog)} cannot be installed:\n{_tail(outcome)}")

@@ -2,6 +2,3 @@
 
 COG = "0.23.1"
 COGLET = "0.23.1"
-
-OLDEST_SDK = (0, 17)
-"""Older ones bring another server, with other answers."""

@@ -42,6 +42,7 @@ class Requirements:
     run: tuple[Line, ...]
     cog: str
     local: tuple[LocalFile, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -85,8 +86,9 @@ def requirements_of(folder: Path, cog_yaml: CogYaml) -> Requirements:
         source=source,
         pre_install=tuple(cog_yaml.pre_install),
         run=tuple(cog_yaml.run),
-        cog=_cog_version(cog_yaml.sdk_version),
+        cog=pins.COG,
         local=tuple(reader.local),
+        warnings=tuple(_sdk_warning(cog_yaml.sdk_version)),
     )
 
 
@@ -157,14 +159,9 @@ def _text(path: Path, where: str) -> str:
         raise BuildFailed(f"{where}: {path.name} is not UTF-8 text.") from None
 
 
-def _cog_version(sdk_version: Line | None) -> str:
-    if sdk_version is None:
-        return pins.COG
-    numbers = re.match(r"(\d+)\.(\d+)", sdk_version.text)
-    if numbers is None or (int(numbers[1]), int(numbers[2])) < pins.OLDEST_SDK:
-        oldest = ".".join(map(str, pins.OLDEST_SDK))
-        raise BuildFailed(
-            f"{FILE}:{sdk_version.line}: build.sdk_version: {sdk_version.text} is not supported; write {oldest} or "
-            f"newer, or leave it out for {pins.COG}."
-        )
-    return sdk_version.text
+def _sdk_warning(sdk_version: Line | None) -> list[str]:
+    """What to tell who asks for another release of Cog: the wrapper and the driver know this one."""
+    if sdk_version is None or sdk_version.text == pins.COG:
+        return []
+    where = f"{FILE}:{sdk_version.line}: build.sdk_version"
+    return [f"{where}: {sdk_version.text} is not used; the model runs with Cog {pins.COG}."]
