@@ -243,3 +243,18 @@ async def test_a_model_that_loses_its_streams_is_still_heard_and_goes_on(cogs: C
     assert told.error == "ValueError: without a voice"
     assert "in lose_streams" in told.logs
     assert again.items == ["quiet"]
+
+
+@pytest.mark.parametrize(
+    ("model_input", "output"),
+    [
+        ({}, "RED None [] no frame"),
+        ({"colour": "blue", "size": 2}, "BLUE LARGE [] no frame"),
+        ({"points": [{"x": 1}, {"x": 2, "y": 3}], "frame": {"width": 4}}, "RED None [(1, 0), (2, 3)] 4 none"),
+    ],
+)
+async def test_inputs_of_the_models_own_types_arrive_as_such(
+    cogs: Cogs, model_input: dict[str, Json], output: str
+) -> None:
+    async with cogs.running("takes_kinds") as model:
+        assert (await model.run(model_input)).output == output

@@ -82,6 +82,13 @@ def _union(module: Module, node: ast.expr, members: list[ast.expr]) -> InputType
         return InputType(variants[0].schema, is_nullable=is_nullable, choices=variants[0].choices)
     if any(variant.choices is not None or "anyOf" in variant.schema for variant in variants):
         raise module.error(node, f"`{ast.unparse(node)}`: unions of unions or choices are not supported as inputs.")
+    if any(
+        "format" in part
+        for variant in variants
+        for part in (variant.schema, variant.schema.get("items"))
+        if isinstance(part, dict)
+    ):
+        raise module.error(node, f"`{ast.unparse(node)}`: Path, File and Secret are not supported in unions of inputs.")
     schemas: list[Json] = [
         {**variant.schema, "nullable": True} if is_nullable else dict(variant.schema) for variant in variants
     ]

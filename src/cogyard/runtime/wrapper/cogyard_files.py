@@ -1,10 +1,12 @@
 """Files on their way into the model and out of it: marks that the driver and this side know, and the spool."""
 
 import dataclasses
+import enum
 import io
 import itertools
 import os
 import shutil
+import types
 import typing
 from collections.abc import Mapping
 from pathlib import Path, PurePath
@@ -30,8 +32,28 @@ def take_in(value: Any, hint: Any) -> Any:  # noqa: ANN401
         path = value[len(INPUT_MARK) :]
         return open(path, "rb") if _wants_file(hint) else cog.Path(path)  # noqa: PTH123 - the model closes it
     if isinstance(value, list):
-        return [take_in(item, hint) for item in value]
-    return value
+        inner = next(iter(typing.get_args(_plain_hint(hint))), hint)
+        return [take_in(item, inner) for item in value]
+    return _as_typed(value, _plain_hint(hint))
+
+
+def _plain_hint(hint: Any) -> Any:  # noqa: ANN401
+    """The type inside `Optional` and `Annotated`."""
+    arguments = [argument for argument in typing.get_args(hint) if argument is not type(None)]
+    if hasattr(hint, "__metadata__"):
+        return _plain_hint(arguments[0])
+    is_optional = typing.get_origin(hint) in (typing.Union, types.UnionType) and len(arguments) == 1
+    return _plain_hint(arguments[0]) if is_optional else hint
+
+
+def _as_typed(value: Any, hint: Any) -> Any:  # noqa: ANN401
+    """A member of an enumeration or an object, of which the caller gave the value or the fields."""
+    if value is None or not isinstance(hint, type):
+        return value
+    if issubclass(hint, enum.Enum):
+        return hint(value)
+    is_structure = dataclasses.is_dataclass(hint) or hasattr(hint, "model_fields") or issubclass(hint, cog.BaseModel)
+    return hint(**value) if is_structure and isinstance(value, dict) else value
 
 
 def _wants_file(hint: Any) -> bool:  # noqa: ANN401
