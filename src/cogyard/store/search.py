@@ -3,7 +3,8 @@
 It holds what searches may find and nothing else: public models with a version.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import combinations
 
 from sqlalchemy import Connection, select, text
 
@@ -29,6 +30,9 @@ _README_CHARACTERS = 1500
 
 _WITHOUT_README = "{name description tags fields} : "
 """Asked first: most questions are answered by it, in a third of the time."""
+
+_MOST_COMBINED = 5
+"""Ideas of a question whose combinations are looked for."""
 
 _FIND = text(
     f"SELECT rowid AS id, -bm25({NAME}, {_WEIGHTS}) AS score FROM {NAME} "
@@ -79,28 +83,61 @@ def fill_index(connection: Connection) -> None:
 
 
 def search_models(connection: Connection, question: str, limit: int) -> Sequence[tuple[Model, float]]:
-    """Public models with a version that fit the question, the best first, with their scores."""
-    wanted = match_expression(question)
-    if not wanted:
-        return []
-    scores: dict[int, float] = {}
-    for columns in (_WITHOUT_README, ""):
-        values = {"wanted": f"{columns}({wanted})", "limit": limit}
-        scores = {row.id: row.score for row in connection.execute(_FIND, values)}
-        if len(scores) == limit:
+    """Public models with a version that fit the question, the best first, with their scores.
+
+    Who fits more of a question's words comes first, whatever often it says one of them.
+    """
+    ranks: list[dict[int, float]] = []
+    known: set[int] = set()
+    for wanted in match_expressions(question):
+        values = {"wanted": wanted, "limit": limit + len(known)}
+        new = {row.id: row.score for row in connection.execute(_FIND, values) if row.id not in known}
+        ranks.append(new)
+        known |= set(new)
+        if len(known) >= limit:
             break
-    rows = connection.execute(select(models).where(models.c.id.in_(scores))).mappings()
+    scores = _lifted(ranks)[:limit]
+    rows = connection.execute(select(models).where(models.c.id.in_([number for number, _ in scores]))).mappings()
     found = {row["id"]: to_model(row) for row in rows}
-    return [(found[number], score) for number, score in scores.items() if number in found]
+    return [(found[number], score) for number, score in scores if number in found]
 
 
-def match_expression(question: str) -> str:
-    """The question in FTS5's language: any of its terms; a word that is still being typed counts as a beginning."""
+def _lifted(ranks: Sequence[dict[int, float]]) -> list[tuple[int, float]]:
+    """All in one order, each rank's scores above those of the ranks that follow it."""
+    lifted: list[tuple[int, float]] = []
+    floor = 0.0
+    for rank in reversed(ranks):
+        lifted = [(number, floor + score) for number, score in rank.items()] + lifted
+        floor = max([floor, *(score for _, score in lifted)])
+    return lifted
+
+
+def match_expressions(question: str) -> list[str]:
+    """The question in FTS5's language, from the strictest to the widest.
+
+    All its words; all its ideas, a word or a neighbour of it; as many of them as may be; any word; any idea; at last in
+    READMEs too. A word that is still being typed counts as a beginning.
+    """
     groups = search_terms(question)
-    terms = [_quoted(term) for term in dict.fromkeys(term for group in groups for term in group)]
-    if groups and len(groups[-1][0]) > 2:
-        terms.append(f"{_quoted(groups[-1][0])}*")
-    return " OR ".join(terms)
+    if not groups:
+        return []
+    ideas = [_any(_quoted(term) for term in group) for group in groups]
+    if len(groups[-1][0]) > 2:
+        ideas[-1] = f"({ideas[-1]} OR {_quoted(groups[-1][0])}*)"
+    counts = range(len(ideas), 1, -1) if len(ideas) <= _MOST_COMBINED else [len(ideas)]
+    combined = [_any(_all(some) for some in combinations(ideas, count)) for count in counts]
+    asked = [_quoted(group[0]) for group in groups]
+    near = [_all(asked), *combined, _any(asked), _any(ideas)]
+    told = [f"{_WITHOUT_README}({wanted})" for wanted in dict.fromkeys(near)]
+    return [*told, *dict.fromkeys([_all(ideas), _any(ideas)])]
+
+
+def _all(terms: Iterable[str]) -> str:
+    return f"({' AND '.join(terms)})"
+
+
+def _any(terms: Iterable[str]) -> str:
+    return f"({' OR '.join(terms)})"
 
 
 def _quoted(term: str) -> str:
