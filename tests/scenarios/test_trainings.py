@@ -90,7 +90,10 @@ def test_the_same_words_give_the_same_version(yard: Yard, trainable: str, destin
     assert one["version"] == other["version"] != another["version"]
 
 
-@pytest.mark.parametrize(("mode", "error"), [("raise", "these words cannot be learned"), ("forget", "words.txt")])
+@pytest.mark.parametrize(
+    ("mode", "error"),
+    [("raise", "these words cannot be learned"), ("forget", "words.txt"), ("tell", "The training gave no weights")],
+)
 def test_a_training_that_fails_says_why_and_makes_no_version(
     yard: Yard, trainable: str, destination: str, mode: str, error: str
 ) -> None:

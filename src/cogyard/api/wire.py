@@ -67,13 +67,14 @@ class Wire:
     ) -> dict[str, object]:
         """§5.2 and §8.2. `status` overrides the shown one (§9.4); the files of an example get a fresh URL each time."""
         is_training = prediction.kind is PredictionKind.training
+        output = self.output(prediction, is_example=is_example or is_training)
         shown: dict[str, object] = {
             "id": prediction.id,
             "model": prediction.model,
             "version": "hidden" if prediction.is_version_hidden else prediction.version,
             "input": prediction.input,
             "logs": prediction.logs,
-            "output": self.output(prediction, is_example=is_example or is_training),
+            "output": None if is_training and not isinstance(output, dict) else output,
             "data_removed": prediction.data_removed,
             "error": prediction.error,
             "status": (status or prediction.status).value,

@@ -14,7 +14,7 @@ class TrainingOutput(BaseModel):
 def train(
     words: Path = Input(description="A text file of words."),
     rounds: int = Input(description="How often they are read.", default=1, ge=1, le=1000),
-    mode: str = Input(description="What to do.", default="learn", choices=["learn", "raise", "forget"]),
+    mode: str = Input(description="What to do.", default="learn", choices=["learn", "raise", "forget", "tell"]),
 ) -> TrainingOutput:
     learned = FilePath(str(words)).read_text().split()
     for number in range(rounds):
@@ -22,6 +22,8 @@ def train(
         time.sleep(0.01)
     if mode == "raise":
         raise ValueError("these words cannot be learned")
+    if mode == "tell":
+        return "nothing but words"  # type: ignore[return-value]
     path = FilePath(tempfile.mkdtemp()) / "words.txt"
     if mode == "learn":
         path.write_text("\n".join(learned))
