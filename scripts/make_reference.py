@@ -38,7 +38,7 @@ def commands_page() -> str:
     parts = [
         "# Commands\n\nMade by `scripts/make_reference.py`. `--json` works with every command.\n\n"
         "Exit codes: 0 ok, 1 failed, 2 usage or invalid input, 3 not found, 4 not allowed, 5 server or network,\n"
-        "6 timed out, 130 interrupted.\n"
+        "6 timed out, 130 interrupted, 141 nobody read the result to its end.\n"
     ]
     for command in COMMANDS:
         arguments = [*command.split(), "--help"]

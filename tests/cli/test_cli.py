@@ -1,6 +1,7 @@
 """The command line against a real server: what it prints, where, and its exit codes."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -70,6 +71,8 @@ def test_run_without_waiting_prints_the_id(yard: Yard, canary: str) -> None:
         (["run", "acme"], 2, "write owner/name"),
         (["run", "acme/nothing"], 3, "could not be found"),
         (["--token", "wrong", "models", "list"], 4, "valid authentication token"),
+        (["--url", "127.0.0.1:9", "models", "list"], 2, "'127.0.0.1:9' is no address of a server"),
+        (["--token", "a\nb", "models", "list"], 4, "The token holds characters that no token has"),
         (["--url", "http://127.0.0.1:9", "models", "list"], 5, "No server answers at http://127.0.0.1:9"),
         (["predictions", "show", "zzz"], 3, "could not be found"),
         (["push", "/no/such/folder", "a/b"], 2, "is not a folder"),
@@ -209,3 +212,34 @@ def test_serve_prints_lines_that_a_shell_takes_whatever_the_folder_is_called(tmp
     told = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
 
     assert [Path(path).is_file() for path in told] == [True, True, True]
+
+
+def test_a_reader_that_has_enough_ends_the_command_without_a_word(yard: Yard, canary: str) -> None:
+    command = [sys.executable, "-m", "cogyard", "run", canary, "-i", "text=hi"]
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        ended = subprocess.run(command, env=yard.environment, stdout=write, stderr=subprocess.PIPE, check=False)
+    finally:
+        os.close(write)
+
+    assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_result_that_cannot_be_written_is_told(yard: Yard, canary: str) -> None:
+    command = [sys.executable, "-m", "cogyard", "run", canary, "-i", "text=hi"]
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(command, env=yard.environment, stdout=full, stderr=subprocess.PIPE, check=False)
+
+    assert ended.returncode == 1
+    assert ended.stderr == b"error: The result cannot be written: No space left on device.\n"
+
+
+def test_files_that_cannot_be_saved_name_the_place_not_the_server(yard: Yard, canary: str, tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+
+    ended = yard.cogyard("run", canary, "mode=files", "-o", str(tmp_path / "taken"))
+
+    assert ended.returncode == 1
+    assert ended.stderr.endswith(f"error: {tmp_path / 'taken'}: File exists.\n")

@@ -29,8 +29,10 @@ def data_folder() -> Path:
 
 
 def find_url(given: str | None) -> str:
-    """The server's address, without `/v1`."""
+    """The server's address, without `/v1`. Raises `CliError` for what is none."""
     url = given or os.environ.get("COGYARD_URL") or os.environ.get("REPLICATE_BASE_URL") or _local_url()
+    if not url.lower().startswith(("http://", "https://")):
+        raise CliError(f"{url!r} is no address of a server; write it as {DEFAULT_URL}.", Exit.usage)
     url = url.rstrip("/")
     return url.removesuffix("/v1")
 
@@ -42,10 +44,12 @@ def _local_url() -> str:
 
 
 def find_token(given: str | None) -> str:
-    """The caller's token. Raises `CliError` when there is none to be found."""
+    """The caller's token. Raises `CliError` when there is none to be found, or what is found is none."""
     token = given or os.environ.get("COGYARD_TOKEN") or os.environ.get("REPLICATE_API_TOKEN")
     if token:
-        return token
+        if not token.strip().isprintable():
+            raise CliError("The token holds characters that no token has.", Exit.not_allowed, "Unauthenticated")
+        return token.strip()
     try:
         return (data_folder() / "admin.token").read_text(encoding="ascii").strip()
     except OSError:
@@ -166,8 +170,10 @@ async def connect(url: str | None, token: str | None) -> AsyncIterator[Client]:
         ) from None
     except aiohttp.ClientConnectorError:
         raise CliError(f"No server answers at {base}. Is it running? Start one with: make serve", Exit.server) from None
-    except (aiohttp.ClientError, OSError) as error:
+    except (aiohttp.ClientError, ConnectionError, TimeoutError) as error:
         raise CliError(f"The connection to {base} broke: {error or type(error).__name__}.", Exit.server) from None
+    except OSError as error:  # of a file here
+        raise CliError(f"{error.filename}: {error.strerror}." if error.filename else f"{error}.") from None
 
 
 def trust() -> ssl.SSLContext:

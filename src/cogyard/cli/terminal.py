@@ -25,6 +25,7 @@ class Exit(IntEnum):
     server = 5
     timed_out = 6
     interrupted = 130
+    unread = 141
 
 
 @dataclass
@@ -35,6 +36,10 @@ class CliError(Exception):
     code: Exit = Exit.failed
     title: str = "Failed"
     more: JsonObject = field(default_factory=dict)
+
+
+class OutputFailed(CliError):
+    """Stdout takes nothing more; without a detail there is nobody to tell, as behind `| head`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +56,15 @@ class Terminal:
         return sys.stderr.isatty() and not self.quiet
 
     def result(self, text: str, *, end: str = "\n") -> None:
-        """The result, for people or programs."""
-        sys.stdout.write(text + end)
-        sys.stdout.flush()
+        """The result, for people or programs. Raises `OutputFailed`."""
+        try:
+            sys.stdout.write(text + end)
+            sys.stdout.flush()
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the interpreter's last flush must not fail
+            if isinstance(error, BrokenPipeError):
+                raise OutputFailed("", Exit.unread) from None
+            raise OutputFailed(f"The result cannot be written: {error.strerror}.") from None
 
     def document(self, value: Json | dict[str, Json]) -> None:
         """One JSON document."""
@@ -96,7 +107,9 @@ class Terminal:
 
     def fail(self, error: CliError) -> NoReturn:
         """Say what went wrong, and leave with its code."""
-        if self.as_json:
+        if isinstance(error, OutputFailed):
+            sys.stderr.write(f"error: {error.detail}\n" if error.detail else "")
+        elif self.as_json:
             body: dict[str, Json] = {"title": error.title, "detail": error.detail, "status": error.more.get("status")}
             self.document({**body, **error.more})
         else:
