@@ -151,9 +151,8 @@ class Models:
     async def update(self, caller: Account, owner: str, name: str, changes: ModelChange) -> Model:
         """Change what is told of a model. Raises `NotFound`, `Forbidden`."""
         model = await self._own(caller, owner, name)
-        changed = replace(model, **changes)  # type: ignore[arg-type]
-        await self._store.update_model(changed)
-        return changed
+        await self._store.update_model(model, replace(model, **changes))  # type: ignore[arg-type]
+        return await self.get(caller, owner, name)
 
     async def delete(self, caller: Account, owner: str, name: str) -> None:
         """Delete a private model without versions (§4.4). Raises `NotFound`, `Forbidden`, `InvalidRequest`."""
@@ -231,9 +230,9 @@ class Models:
         if is_official and model.latest_version is None:
             raise InvalidRequest(f"{model.full_name} has no version yet, so it cannot be official.")
         changed = replace(model, is_official=is_official, price=price or model.price)
-        await self._store.update_model(changed)
+        await self._store.update_model(model, changed)
         self._bus.publish(("queue", "official"))
-        return changed
+        return await self.get(caller, owner, name)
 
     async def version(self, caller: Account, owner: str, name: str, version: VersionId) -> Version:
         """One version of a model. Raises `NotFound`."""
@@ -346,7 +345,7 @@ class Models:
             described["price"] = parse_price(price)
         model = await self._store.get_model(owner, name)
         if model is not None:
-            await self._store.update_model(replace(model, **described))  # type: ignore[arg-type]
+            await self._store.update_model(model, replace(model, **described))  # type: ignore[arg-type]
             return model
         account = await self._owner(caller, owner)
         new = Model(id=ModelId(0), account=account.id, owner=account.username, name=name, created_at=self._clock.now())

@@ -78,8 +78,11 @@ class CatalogStore(Protocol):
         """The model of that name, in any letter case, whoever may see it."""
         ...
 
-    async def update_model(self, model: Model) -> None:
-        """Store the changed fields of a model: everything but `id`, `run_count` and `latest_version`."""
+    async def update_model(self, before: Model, after: Model) -> None:
+        """Store what `after` has otherwise than `before`, but `id`, `run_count` and `latest_version`.
+
+        What others changed meanwhile stays as they left it.
+        """
         ...
 
     async def list_models(self, order: ModelOrder, page: PageRequest) -> Page[Model]:

@@ -39,10 +39,13 @@ def get_model(connection: Connection, owner: str, name: str) -> Model | None:
     return None if row is None else to_model(row)
 
 
-def update_model(connection: Connection, model: Model) -> None:
-    """Store what can change."""
-    connection.execute(update(models).where(models.c.id == model.id).values(**from_model(model)))
-    index_model(connection, model.id)
+def update_model(connection: Connection, before: Model, after: Model) -> None:
+    """Store what differs; other fields may have changed since `before` was read."""
+    olds = from_model(before)
+    changed = {name: value for name, value in from_model(after).items() if value != olds[name]}
+    if changed:
+        connection.execute(update(models).where(models.c.id == before.id).values(**changed))
+        index_model(connection, before.id)
 
 
 def list_models(connection: Connection, order: ModelOrder, page: PageRequest) -> Page[Model]:

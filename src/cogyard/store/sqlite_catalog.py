@@ -33,9 +33,9 @@ class SqliteCatalog(SqliteCore):
         """See `ports.CatalogStore`."""
         return await self._read(catalog.get_model, owner, name)
 
-    async def update_model(self, model: Model) -> None:
+    async def update_model(self, before: Model, after: Model) -> None:
         """See `ports.CatalogStore`."""
-        await self._write(catalog.update_model, model)
+        await self._write(catalog.update_model, before, after)
 
     async def list_models(self, order: ModelOrder, page: PageRequest) -> Page[Model]:
         """See `ports.CatalogStore`."""
