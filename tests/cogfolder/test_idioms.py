@@ -163,6 +163,7 @@ WRONG = [
     (model("x: int | str = Input(default=1, ge=0)"), "choices and limits are not supported where more than one type"),
     (model("x: Path | str"), "Path, File and Secret are not supported in unions of inputs."),
     (model("x: list[Path] | list[str] = []"), "Path, File and Secret are not supported in unions of inputs."),
+    (model("x: str", "ConcatenateIterator"), "`ConcatenateIterator` is not a type that an output can have."),
     (model("x: str", "str", "@streaming\n    "), "@streaming needs an iterator"),
     (model("x: str", "Annotated[Optional[Solver], Opaque]"), "an output cannot be optional"),
 ]

@@ -312,6 +312,6 @@ def _unknown(module: Module, node: ast.expr, use: str) -> Exception:
     """A name from a library may be anything: importing tells. One of this file that is no type is an error."""
     name = ast.unparse(node)
     root = name.partition(".")[0]
-    if root in module.imports:
+    if root in module.imports and not module.qualified(node).startswith("cog."):
         return NeedsImport(module.file, node.lineno, f"the type `{name}` comes from another package")
     return module.error(node, f"`{name}` is not a type that an {use} can have.")
