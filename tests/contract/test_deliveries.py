@@ -27,7 +27,7 @@ def delivery(account: Account, name: str, after: float) -> Delivery:
 
 def test_what_is_in_hand_is_neither_given_again_nor_waited_for(tmp_path: Path) -> None:
     async def scenario(store: SqliteStore, account: Account) -> None:
-        for name, after in (("late", 7.0), ("one", 0.0), ("two", -3.0), ("three", -1.0)):
+        for name, after in (("late", 7.0), ("three", 0.0), ("one", -3.0), ("two", -1.0)):
             await store.save_delivery(delivery(account, name, after))
 
         due = await store.due_deliveries(NOW, 2, ())

@@ -135,7 +135,7 @@ class DeliveryStore(Protocol):
         ...
 
     async def due_deliveries(self, at: datetime, limit: int, without: Collection[DeliveryId]) -> Sequence[Delivery]:
-        """Those whose next attempt had come, in the order in which they were owed; `without` some that are known."""
+        """Those whose next attempt had come, the longest waiting first; `without` some that are known."""
         ...
 
     async def next_delivery_at(self, after: datetime) -> datetime | None:

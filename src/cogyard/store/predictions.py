@@ -222,8 +222,9 @@ def claimed(connection: Connection, instance: InstanceId | None, expired_at: dat
         conditions.append(_C.claimed_by == instance)
     if expired_at is not None:
         conditions.append(_C.lease_until < expired_at)
-    rows = connection.execute(select(predictions).where(*conditions).order_by(_C.sequence)).mappings()
-    return [_whole(connection, row) for row in list(rows)]
+    rows = list(connection.execute(select(predictions).where(*conditions)).mappings())
+    # sorted here: asked for this order, SQLite would walk the whole table instead of the index of what is claimed
+    return [_whole(connection, row) for row in sorted(rows, key=lambda row: int(row["sequence"]))]
 
 
 def waiting(connection: Connection, queue: QueueId) -> Sequence[Prediction]:

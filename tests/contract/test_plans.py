@@ -1,0 +1,65 @@
+"""What the services ask of the database again and again is found by an index, however much there is."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.pool import NullPool
+
+from cogyard.domain.values import AccountId, InstanceId, PredictionId, QueueId
+from cogyard.ports import PageRequest, PredictionFilter
+from cogyard.store import deliveries, predictions
+from cogyard.store.migrate import migrate
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ACCOUNT = AccountId(1)
+HERE = PageRequest(limit=100, cursor=(5, 5))
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    path = Path(tmp_path_factory.mktemp("store")) / "cogyard.db"
+    migrate(path)
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool)
+    with engine.connect() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda on: deliveries.due(on, NOW, 500, ()),
+        lambda on: deliveries.next_due(on, NOW),
+        lambda on: deliveries.page(on, ACCOUNT, None, HERE),
+        lambda on: deliveries.page(on, ACCOUNT, PredictionId("p"), HERE),
+        lambda on: predictions.claimed(on, None, NOW),
+        lambda on: predictions.claimed(on, InstanceId("i"), None),
+        lambda on: predictions.waiting(on, QueueId("q")),
+        predictions.demand,
+        predictions.told,
+        lambda on: predictions.overdue(on, NOW),
+        predictions.next_deadline,
+        lambda on: predictions.forget(on, NOW - timedelta(hours=1), 200),
+        lambda on: predictions.page(on, PredictionFilter(account=ACCOUNT), HERE),
+        lambda on: predictions.page(on, PredictionFilter(account=ACCOUNT, created_after=NOW), HERE),
+        lambda on: predictions.page(on, PredictionFilter(account=ACCOUNT, source="web", created_before=NOW), HERE),
+    ],
+)
+def test_nothing_walks_a_whole_table(connection: Connection, ask: Callable[[Connection], Any]) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def note(_1: object, _2: object, statement: str, values: Any, *_more: object) -> None:
+        asked.append((statement, values))
+
+    event.listen(connection, "before_cursor_execute", note)
+    ask(connection)
+    event.remove(connection, "before_cursor_execute", note)
+    plans = [
+        step[3] for said, values in asked for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {said}", values)
+    ]
+
+    assert plans
+    assert [step for step in plans if step in ("SCAN predictions", "SCAN deliveries")] == []
