@@ -161,12 +161,16 @@ def test_a_late_answer_is_refused(tmp_path: Path) -> None:
 
 def test_leases_run_out_unless_extended(tmp_path: Path) -> None:
     async def scenario(store: SqliteStore, account: Account) -> None:
-        await store.create_prediction(prediction(account))
-        await store.claim(QUEUE, INSTANCE, LEASE, NOW)
+        for _ in range(2):
+            await store.create_prediction(prediction(account))
+        held = await store.claim(QUEUE, INSTANCE, LEASE, NOW)
+        lost = await store.claim(QUEUE, INSTANCE, LEASE, NOW)
+        assert held is not None
+        assert lost is not None
         after = NOW + LEASE + timedelta(seconds=1)
-        assert len(await store.claimed(expired_at=after)) == 1
-        await store.extend(INSTANCE, LEASE, NOW + timedelta(seconds=10))
-        assert not await store.claimed(expired_at=after)
+        assert len(await store.claimed(expired_at=after)) == 2
+        await store.extend(INSTANCE, [held.id], LEASE, NOW + timedelta(seconds=10))
+        assert [one.id for one in await store.claimed(expired_at=after)] == [lost.id]
 
     with_store(tmp_path, scenario)
 

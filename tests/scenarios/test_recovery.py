@@ -1,9 +1,11 @@
 """What a kill or a full disk leaves behind: nothing lost, nothing running, a clear word."""
 
+import contextlib
 import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -145,25 +147,57 @@ def test_the_folder_lock_goes_with_its_holder(tmp_path: Path) -> None:
     lock_folder(tmp_path / "cogyard.lock").close()
 
 
-@pytest.mark.skipif(shutil.which("mount") is None or not Path("/sys").exists(), reason="needs to mount a small disk")
-def test_a_full_disk_at_push_leaves_nothing_and_the_server_up(own_yard: Yard) -> None:
-    own_yard.data.mkdir(parents=True)
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(own_yard.data)], capture_output=True, check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip("this user may not mount a small disk")
-    try:
-        yard = own_yard.start()
-        pushed = yard.cogyard("push", str(FOLDERS / "canary"), "acme/canary")
+@pytest.fixture
+def small_disk(own_yard: Yard) -> Iterator[Callable[[int], None]]:
+    """Gives `own_yard` a disk of so many megabytes."""
 
-        assert pushed.returncode != 0
-        assert "no space left" in pushed.stderr.lower()
-        assert not list((yard.data / "environments").iterdir())
-        assert not list((yard.data / "sources").iterdir())
-        with yard.http as http:
-            assert http.get("/account", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
-            assert http.get("/models/acme/canary").status_code == 404
-    finally:
-        own_yard.stop()
-        subprocess.run(["umount", str(own_yard.data)], check=False)
+    def mount(megabytes: int) -> None:
+        own_yard.data.mkdir(parents=True)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(own_yard.data)]
+        if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode != 0:
+            pytest.skip("this user may not mount a small disk")
+
+    yield mount
+    own_yard.stop()
+    subprocess.run(["umount", str(own_yard.data)], capture_output=True, check=False)
+
+
+def test_a_full_disk_at_push_leaves_nothing_and_the_server_up(
+    own_yard: Yard, small_disk: Callable[[int], None]
+) -> None:
+    small_disk(24)
+    yard = own_yard.start()
+    pushed = yard.cogyard("push", str(FOLDERS / "canary"), "acme/canary")
+
+    assert pushed.returncode != 0
+    assert "no space left" in pushed.stderr.lower()
+    assert not list((yard.data / "environments").iterdir())
+    assert not list((yard.data / "sources").iterdir())
+    with yard.http as http:
+        assert http.get("/account", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+        assert http.get("/models/acme/canary").status_code == 404
+
+
+def test_a_disk_that_is_full_for_a_while_ends_nothing_that_runs(
+    own_yard: Yard, small_disk: Callable[[int], None]
+) -> None:
+    small_disk(64)
+    yard = own_yard.start()
+    reference = yard.push(FOLDERS / "canary", "acme/canary", "--no-examples")
+    running = yard.create(reference, {"mode": "loop"}).json()["id"]
+    yard.until_status(running, "processing")
+
+    filling = yard.data / "filling"
+    with contextlib.suppress(OSError), filling.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    wait_until(lambda: yard.create(reference, {"text": "x" * 20_000}).status_code == 507, 10, "a full disk")
+    wait_until(lambda: any(event["event"] == "leases.not_extended" for event in yard.log_events()), 20, "a lease")
+    filling.unlink()
+
+    wait_until(lambda: yard.create(reference, {}).status_code == 201, 10, "room")
+    assert yard.get(running)["status"] == "processing"
+    with yard.http as http:
+        http.post(f"/predictions/{running}/cancel")
+    assert yard.end_of(running)["status"] == "canceled"
+    assert not [event for event in yard.log_events() if event["event"] in ("instance.broken", "instance.over")]

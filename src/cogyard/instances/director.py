@@ -23,7 +23,7 @@ from cogyard.domain.file import Content, File, FileKind
 from cogyard.domain.instance import Instance, InstanceState
 from cogyard.domain.prediction import Prediction, PredictionKind, apply
 from cogyard.domain.queue import is_training
-from cogyard.domain.values import FileId, JsonObject
+from cogyard.domain.values import FileId, JsonObject, PredictionId
 from cogyard.instances.driver import Driver, DriverEvent, Produced
 from cogyard.instances.inputs import InputFiles
 from cogyard.instances.recorder import Fenced, Recorder
@@ -76,6 +76,7 @@ class Director:
         self._prepare = around.prepare(version, is_training(instance.queue))
         self._slots = asyncio.Semaphore(instance.slots)
         self._running: set[asyncio.Task[None]] = set()
+        self._held: set[PredictionId] = set()
         self._draining = asyncio.Event()
         self._log = structlog.get_logger().bind(instance=instance.id, version=version.id[:12])
 
@@ -188,9 +189,7 @@ class Director:
                 claimed = None
                 try:
                     while claimed is None:
-                        claimed = await around.store.claim(
-                            self.instance.queue, self.instance.id, LEASE, around.clock.now()
-                        )
+                        claimed = await self._claim()
                         if claimed is None:
                             self._rest()
                             await work.wait(SAFETY_POLL)
@@ -201,6 +200,15 @@ class Director:
                 task = asyncio.create_task(self._run(claimed, _Slot(self._slots)))
                 self._running.add(task)
                 task.add_done_callback(self._finished)
+
+    async def _claim(self) -> Prediction | None:
+        try:
+            return await self._around.store.claim(
+                self.instance.queue, self.instance.id, LEASE, self._around.clock.now()
+            )
+        except StorageFull as fault:  # what runs need not end for that
+            self._log.warning("claim.failed", error=str(fault))
+            return None
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -215,14 +223,19 @@ class Director:
     async def _extend_leases(self) -> None:
         while True:
             await asyncio.sleep(LEASE.total_seconds() / 3)
-            if self._running:
-                await self._around.store.extend(self.instance.id, LEASE, self._around.clock.now())
+            if not self._held:
+                continue
+            try:
+                await self._around.store.extend(self.instance.id, list(self._held), LEASE, self._around.clock.now())
+            except StorageFull as fault:  # there are two more tries before a lease runs out
+                self._log.warning("leases.not_extended", error=str(fault))
 
     # --- one prediction -------------------------------------------------------------------------------------------
 
     async def _run(self, prediction: Prediction, slot: "_Slot") -> None:
         recorder = Recorder(prediction, self._around.store, self._around.bus)
         folder = self._scratch / "inputs" / prediction.id
+        self._held.add(prediction.id)
         with self._around.bus.listen(("cancel", prediction.id)) as asked:
             watcher = asyncio.create_task(self._watch_cancel(recorder, asked))
             try:
@@ -230,6 +243,7 @@ class Director:
             except Fenced:
                 self._log.warning("prediction.fenced", prediction=prediction.id)
             finally:
+                self._held.discard(prediction.id)
                 slot.free()
                 watcher.cancel()
                 if folder.exists():

@@ -81,8 +81,10 @@ class ClaimStore(Protocol):
         """Claim the queue's oldest waiting prediction: sets `claimed_by`, raises `epoch`; None when none waits."""
         ...
 
-    async def extend(self, instance: InstanceId, lease: timedelta, at: datetime) -> None:
-        """Lengthen every claim of the instance to `at + lease`."""
+    async def extend(
+        self, instance: InstanceId, held: Collection[PredictionId], lease: timedelta, at: datetime
+    ) -> None:
+        """Lengthen the instance's claims of these predictions to `at + lease`; those of others run out."""
         ...
 
     async def record(self, before: Prediction, after: Prediction) -> bool:

@@ -1,6 +1,6 @@
 """Statements of predictions and of the queue that they are. Each function runs in the transaction that it is given."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -158,9 +158,12 @@ def claim(
     return None if row is None else to_prediction(row)
 
 
-def extend(connection: Connection, instance: InstanceId, lease: timedelta, at: datetime) -> None:
-    """Lengthen every claim of the instance."""
-    connection.execute(update(predictions).where(_C.claimed_by == instance).values(lease_until=at + lease))
+def extend(
+    connection: Connection, instance: InstanceId, held: Collection[PredictionId], lease: timedelta, at: datetime
+) -> None:
+    """Lengthen the instance's claims of these."""
+    claims = update(predictions).where(_C.claimed_by == instance, _C.id.in_(held))
+    connection.execute(claims.values(lease_until=at + lease))
 
 
 def record(connection: Connection, before: Prediction, after: Prediction) -> bool:

@@ -46,9 +46,11 @@ class SqlitePredictions(SqliteCore):
         """See `ports.ClaimStore`."""
         return await self._write(predictions.claim, queue, instance, lease, at)
 
-    async def extend(self, instance: InstanceId, lease: timedelta, at: datetime) -> None:
+    async def extend(
+        self, instance: InstanceId, held: Collection[PredictionId], lease: timedelta, at: datetime
+    ) -> None:
         """See `ports.ClaimStore`."""
-        await self._write(predictions.extend, instance, lease, at)
+        await self._write(predictions.extend, instance, held, lease, at)
 
     async def record(self, before: Prediction, after: Prediction) -> bool:
         """See `ports.ClaimStore`."""
