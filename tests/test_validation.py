@@ -176,6 +176,10 @@ def test_a_pattern_that_no_engine_takes_is_left_out() -> None:
             ("invalid_type", "input", "Invalid type. Expected: object, given: array"),
         ),
         ([], ("invalid_type", "", "Invalid type. Expected: object, given: array")),
+        (
+            {"version": "v", "input": {}, "webhook_completed": "ftp://a/b"},
+            ("pattern", "webhook_completed", "Does not match pattern '^https?://'"),
+        ),
     ],
 )
 def test_a_body_is_checked_strictly(body: Json, expected: tuple[str, str, str]) -> None:

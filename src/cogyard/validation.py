@@ -29,7 +29,7 @@ _BODY: JsonObject = {
         "input": {"type": "object"},
         "webhook": {"type": "string", "format": "uri", "pattern": "^https?://"},
         "webhook_events_filter": {"type": "array", "items": {"type": "string", "enum": list(WEBHOOK_EVENTS)}},
-        "webhook_completed": {"type": "string", "format": "uri"},
+        "webhook_completed": {"type": "string", "format": "uri", "pattern": "^https?://"},
         "stream": {"type": "boolean"},
         "lifetime": {"type": "string"},
     },
