@@ -202,9 +202,8 @@ class Deployments:
         return deployment
 
     async def _cancel_all(self, deployment: Deployment) -> None:
-        wanted = PredictionFilter(
-            account=deployment.account, kind=None, deployment=deployment.full_name, is_unfinished=True
-        )
+        # admins may use the deployments of others, so whoever made them
+        wanted = PredictionFilter(account=None, kind=None, deployment=deployment.full_name, is_unfinished=True)
         request = PageRequest(limit=_CANCELS_AT_ONCE)
         while True:
             found = await self._store.list_predictions(wanted, request)

@@ -17,6 +17,7 @@ from cogyard.store.migrate import migrate
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ACCOUNT = AccountId(1)
 HERE = PageRequest(limit=100, cursor=(5, 5))
+OF_A_DEPLOYMENT = PredictionFilter(account=None, kind=None, deployment="a/b", is_unfinished=True)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]
         predictions.next_deadline,
         lambda on: predictions.forget(on, NOW - timedelta(hours=1), 200),
         lambda on: predictions.page(on, PredictionFilter(account=ACCOUNT), HERE),
+        lambda on: predictions.page(on, OF_A_DEPLOYMENT, HERE),
         lambda on: predictions.page(on, PredictionFilter(account=ACCOUNT, created_after=NOW), HERE),
         lambda on: predictions.page(on, PredictionFilter(account=ACCOUNT, source="web", created_before=NOW), HERE),
     ],

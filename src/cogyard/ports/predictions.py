@@ -33,7 +33,8 @@ class Once:
 class PredictionFilter:
     """Which predictions a list holds; `created_after` is inclusive, `created_before` exclusive."""
 
-    account: AccountId
+    #: None for everybody's
+    account: AccountId | None
     kind: PredictionKind | None = PredictionKind.prediction
     #: `owner/name`
     deployment: str | None = None

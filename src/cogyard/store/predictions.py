@@ -114,7 +114,9 @@ def get_several(connection: Connection, wanted: Sequence[PredictionId]) -> dict[
 
 def page(connection: Connection, wanted: PredictionFilter, request: PageRequest) -> Page[Prediction]:
     """Newest first."""
-    conditions: list[ColumnElement[bool]] = [_C.account == wanted.account]
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.account is not None:
+        conditions.append(_C.account == wanted.account)
     if wanted.kind is not None:
         conditions.append(_C.kind == wanted.kind.value)
     if wanted.created_after is not None:
