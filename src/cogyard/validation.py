@@ -9,7 +9,7 @@ import jsonschema_rs
 from jsonschema_rs import FancyRegexOptions, RegexOptions, ValidationError, ValidationErrorKind
 
 from cogyard.domain.catalog import Version, component
-from cogyard.domain.errors import InvalidField, InvalidFields
+from cogyard.domain.errors import InvalidField, InvalidFields, InvalidRequest, InvalidResource
 from cogyard.domain.values import Json, JsonObject, VersionId
 
 WEBHOOK_EVENTS = ("start", "output", "logs", "completed")
@@ -143,11 +143,28 @@ def check_body(body: Json, kind: Body) -> None:
 
 
 def check_object(body: Json, schema: JsonObject) -> JsonObject:
-    """The body, when it is what a small schema says. Raises `InvalidFields` with every fault."""
-    faults = _faults(_compile(schema), body, "")
-    if faults or not isinstance(body, dict):
-        raise InvalidFields(faults)
+    """The body of a resource, when it is what a small schema says.
+
+    Raises `InvalidResource` with every fault, `InvalidRequest` for what is no object.
+    """
+    if not isinstance(body, dict):
+        raise InvalidRequest("The request body must be a JSON object.")
+    faults = [_of_resource(fault) for fault in _faults(_compile(schema), body, "")]
+    if faults:
+        raise InvalidResource(*faults[0], *faults[1:])
     return body
+
+
+def _of_resource(fault: InvalidField) -> tuple[str, str]:
+    """The field itself and what is wrong with it, where gojsonschema names the object around it."""
+    if fault.kind == "required":
+        name, message = fault.description.removesuffix(" is required"), "is required"
+    elif fault.kind == "additional_property_not_allowed":
+        name = fault.description.removeprefix("Additional property ").removesuffix(" is not allowed")
+        message = "is not allowed"
+    else:
+        return fault.field, fault.description
+    return f"{fault.field}.{name}" if fault.field else name, message
 
 
 @cache

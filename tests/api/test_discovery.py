@@ -153,11 +153,8 @@ def test_a_models_words_are_changed_and_only_those(http: httpx.Client, canary_as
     assert changed.json()["paper_url"] == "https://example.com/p"
     assert changed.json()["github_url"] is None
     assert http.get(f"/models/{name}/readme").text == "# Canary"
-    assert wrong.status_code == 422
-    assert {fault["type"] for fault in wrong.json()["invalid_fields"]} == {
-        "additional_property_not_allowed",
-        "invalid_type",
-    }
+    assert wrong.status_code == 400
+    assert {fault["pointer"] for fault in wrong.json()["errors"]} == {"/visibility", "/description"}
 
 
 def test_only_private_models_without_versions_are_deleted(yard: Yard, http: httpx.Client, canary: str) -> None:

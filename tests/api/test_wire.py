@@ -309,8 +309,8 @@ def test_a_model_is_created_once(http: httpx.Client, document: dict[str, Any]) -
         ({"visibility": "secret"}, 400, "must be public or private"),
         ({"name": "no spaces"}, 400, "is not a name"),
         ({"owner": "somebody"}, 403, "use your own account, cogyard"),
-        ({"name": None}, 422, "name: Invalid type. Expected: string, given: null"),
-        ({"name": 7}, 422, "Invalid type"),
+        ({"name": None}, 400, "name: Invalid type. Expected: string, given: null"),
+        ({"name": 7}, 400, "Invalid type"),
     ],
 )
 def test_a_model_that_cannot_be_is_refused(
@@ -380,3 +380,17 @@ def test_readiness_needs_no_token(yard: Yard) -> None:
 
     assert response.status_code == 200
     assert response.json()["status"] == "ok"
+
+
+def test_bad_fields_of_a_resource_are_all_told_as_its_family_does(http: httpx.Client, canary: str) -> None:
+    answer = http.post("/models", json={"owner": "cogyard", "name": 5, "visibility": "private"})
+    unknown = http.patch("/models/acme/canary", json={"nmae": "x"})
+
+    assert answer.status_code == 400
+    assert answer.json()["title"] == "Validation failed"
+    assert answer.json()["errors"] == [
+        {"pointer": "/hardware", "detail": "is required"},
+        {"pointer": "/name", "detail": "Invalid type. Expected: string, given: integer"},
+    ]
+    assert unknown.json()["errors"] == [{"pointer": "/nmae", "detail": "is not allowed"}]
+    assert http.post("/models", json=[]).status_code == 400

@@ -133,9 +133,9 @@ def test_an_unused_one_is_deleted_and_a_used_one_is_not(yard: Yard, http: httpx.
         ({"version": "0" * 64}, 400, "version: acme/canary has no version"),
         ({"version": ""}, 400, "version: acme/canary has no version ''"),
         ({"name": "a/b"}, 400, "name: use letters"),
-        ({"name": None}, 422, "name: Invalid type. Expected: string, given: null"),
-        ({"min_instances": "1"}, 422, "min_instances: Invalid type. Expected: integer, given: string"),
-        ({"min_instances": 0.5}, 422, "min_instances: Invalid type. Expected: integer, given: number"),
+        ({"name": None}, 400, "name: Invalid type. Expected: string, given: null"),
+        ({"min_instances": "1"}, 400, "min_instances: Invalid type. Expected: integer, given: string"),
+        ({"min_instances": 0.5}, 400, "min_instances: Invalid type. Expected: integer, given: number"),
     ],
 )
 def test_what_cannot_be_deployed_is_told(
@@ -158,5 +158,6 @@ def test_a_name_is_taken_once_and_missing_fields_are_all_named(http: httpx.Clien
     assert changed.status_code == 400
     assert again.status_code == 409
     assert again.json()["errors"][0]["detail"] == "A deployment with that name and owner already exists."
-    assert empty.status_code == 422
-    assert len(empty.json()["invalid_fields"]) == 6
+    assert empty.status_code == 400
+    assert [fault["detail"] for fault in empty.json()["errors"]] == ["is required"] * 6
+    assert empty.json()["errors"][0]["pointer"] == "/name"

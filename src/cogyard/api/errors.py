@@ -46,15 +46,16 @@ def fault() -> Response:
     return problem(500, "Something went wrong on the server; its log says what.", "Internal server error")
 
 
-def _resource_problem(status: int, title: str, field: str, message: str) -> Response:
+def _invalid_resource(error: InvalidResource) -> Response:
     """A family B body."""
+    lines = "".join(f"\n- {field}: {message}" for field, message in error.faults)
     body = {
-        "status": status,
-        "title": title,
-        "detail": f"The following errors occurred:\n- {field}: {message}",
-        "errors": [{"pointer": f"/{field}", "detail": message}],
+        "status": 400,
+        "title": "Validation failed",
+        "detail": f"The following errors occurred:{lines}",
+        "errors": [{"pointer": f"/{field.replace('.', '/')}", "detail": message} for field, message in error.faults],
     }
-    return Response(orjson.dumps(body) + b"\n", status, media_type="application/problem+json")
+    return Response(orjson.dumps(body) + b"\n", 400, media_type="application/problem+json")
 
 
 def _invalid_fields(error: InvalidFields) -> Response:
@@ -87,7 +88,7 @@ def render(error: CogyardError) -> Response:
         case InvalidFields():
             return _invalid_fields(error)
         case InvalidResource():
-            return _resource_problem(400, "Validation failed", error.field, str(error))
+            return _invalid_resource(error)
         case InvalidVersion():
             return problem(422, str(error) or INVALID_VERSION, "Invalid version or not permitted")
         case Conflict():

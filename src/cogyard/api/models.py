@@ -189,7 +189,7 @@ def _named(request: Request) -> tuple[str, str]:
 
 
 def _new_model(given: Json) -> NewModel:
-    """Raises `InvalidFields` for the form, `InvalidResource` for values."""
+    """Raises `InvalidResource`, `InvalidRequest`."""
     body = check_object(given, _CREATE)
     _check_name("name", str(body["name"]))
     if body["visibility"] not in ("public", "private"):

@@ -69,11 +69,11 @@ class InvalidFields(CogyardError):
 
 
 class InvalidResource(CogyardError):
-    """A field of a resource has an unusable value: `.field` names it, `str()` says what would be usable."""
+    """Fields of a resource have unusable values: `.faults` names each, with what would be usable."""
 
-    def __init__(self, field: str, message: str) -> None:
+    def __init__(self, field: str, message: str, *more: tuple[str, str]) -> None:
         super().__init__(message)
-        self.field = field
+        self.faults = ((field, message), *more)
 
 
 class InvalidVersion(CogyardError):
