@@ -197,6 +197,29 @@ def test_a_push_that_is_broken_off_leaves_nothing(pusher: Yard, folder: Path) ->
     wait_until(lambda: contents(pusher) == before, 15, "the clean-up")
 
 
+def test_pushes_of_one_folder_at_once_and_one_broken_off_leave_a_version_that_runs(
+    own_yard: Yard, folder: Path
+) -> None:
+    """They build one environment and keep one source; what one of them removes must not be the others'."""
+    yard = own_yard.start()
+    add(folder, "  run:\n    - sleep 3\n")
+    command = [sys.executable, "-m", "cogyard", "push", "--no-examples", str(folder)]
+    with subprocess.Popen([*command, "acme/gone"], env=yard.environment, stderr=subprocess.PIPE) as gone:
+        assert gone.stderr is not None
+        assert any(b"$ sleep 3" in line for line in gone.stderr)
+        children = [
+            subprocess.Popen([*command, f"acme/{name}"], env=yard.environment, stderr=subprocess.PIPE)
+            for name in ("one", "two", "three")
+        ]
+        gone.kill()
+
+    told = [child.communicate(timeout=120)[1] for child in children]
+
+    assert [child.returncode for child in children] == [0, 0, 0], told
+    [source] = (yard.data / "sources").iterdir()
+    assert yard.run(f"acme/two:{source.name}", {"text": "you"})["output"] == ["hello ", "there, ", "you"]
+
+
 def test_two_pushes_at_once_build_one_environment(own_yard: Yard, folder: Path) -> None:
     yard = own_yard.start()
     command = [sys.executable, "-m", "cogyard", "push"]

@@ -58,6 +58,7 @@ class FolderBuilder:
         self._environments = environments
         self._sources = sources
         self._work = work
+        self._keeping = asyncio.Lock()
 
     async def clean_up(self) -> None:
         """Remove what an earlier server left unfinished."""
@@ -89,16 +90,11 @@ class FolderBuilder:
         for warning in [*read.cog_yaml.warnings, *read.requirements.warnings]:
             await report(BuildLine("source", f"warning: {warning}"))
         await report(BuildLine("schema", read.reason))
-        built_environment = await self._environments.ensure(read.requirements, folder, report)
-        try:
+        async with self._environments.hold(read.requirements, folder, report):
             schema = read.schema or await self._import_schema(folder, read)
             version = _version_id(digest, read.requirements.digest, schema)
-            await asyncio.to_thread(self._keep, folder, version, schema)
-        except BaseException:
-            if built_environment:
-                place = self._environments.folder(read.requirements.digest)
-                await asyncio.shield(asyncio.to_thread(shutil.rmtree, place, ignore_errors=True))
-            raise
+            async with self._keeping:  # the same folder may be pushed twice at once
+                await asyncio.to_thread(self._keep, folder, version, schema)
         await report(BuildLine("version", f"version {version[:12]} is built"))
         kept = self._sources / version
         return Built(

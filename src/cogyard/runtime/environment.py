@@ -3,7 +3,9 @@
 import asyncio
 import re
 import shutil
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import uv
@@ -39,6 +41,10 @@ class Environments:
         self._uv = uv_command
         self._variables = variables
         self._locks: dict[str, asyncio.Lock] = {}
+        #: builds that hold an environment now
+        self._holders: Counter[str] = Counter()
+        #: environments of which nothing was made yet
+        self._unproven: set[str] = set()
 
     def folder(self, digest: str) -> Path:
         """Where an environment stands, built or not."""
@@ -56,23 +62,45 @@ class Environments:
             if not (entry / COMPLETE).exists():
                 shutil.rmtree(entry, ignore_errors=True)
 
-    async def ensure(self, requirements: Requirements, folder: Path, report: Report) -> bool:
-        """Build the environment unless it is there; `folder` is the model's. True when it was built.
+    @asynccontextmanager
+    async def hold(self, requirements: Requirements, folder: Path, report: Report) -> AsyncIterator[None]:
+        """Have the environment, built if need be, while a version of `folder` is made with it.
 
-        Raises `BuildFailed`, `StorageFull`; nothing is left of it then.
+        It stays once the first of those who hold it leaves without an error; when none does, nothing is left of it.
+        Raises `BuildFailed`, `StorageFull`.
         """
         digest = requirements.digest
-        async with self._locks.setdefault(digest, asyncio.Lock()):
+        self._holders[digest] += 1
+        try:
+            await self._ensure(requirements, folder, report)
+            yield
+            self._unproven.discard(digest)
+        finally:
+            self._holders[digest] -= 1
+            await asyncio.shield(self._remove_unproven(digest))
+
+    async def _remove_unproven(self, digest: str) -> None:
+        async with self._lock(digest):
+            if digest in self._unproven and not self._holders[digest]:
+                self._unproven.discard(digest)
+                await asyncio.to_thread(shutil.rmtree, self.folder(digest), ignore_errors=True)
+
+    def _lock(self, digest: str) -> asyncio.Lock:
+        return self._locks.setdefault(digest, asyncio.Lock())
+
+    async def _ensure(self, requirements: Requirements, folder: Path, report: Report) -> None:
+        digest = requirements.digest
+        async with self._lock(digest):
             place = self.folder(digest)
             if (place / COMPLETE).exists():
                 await report(BuildLine("environment", f"using the environment {digest[:12]}"))
-                return False
+                return
             try:
                 await self._build(place, requirements, folder, report)
             except BaseException:
                 await asyncio.shield(asyncio.to_thread(shutil.rmtree, place, ignore_errors=True))
                 raise
-            return True
+            self._unproven.add(digest)
 
     async def _build(self, place: Path, wanted: Requirements, folder: Path, report: Report) -> None:
         variables = self._build_variables(place)
