@@ -243,3 +243,18 @@ def test_files_that_cannot_be_saved_name_the_place_not_the_server(yard: Yard, ca
 
     assert ended.returncode == 1
     assert ended.stderr.endswith(f"error: {tmp_path / 'taken'}: File exists.\n")
+
+
+def test_an_interrupt_while_the_program_loads_is_told_by_the_exit_code_alone() -> None:
+    program = (
+        "import sys, importlib.abc\n"
+        "class Finder(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'cogyard.cli.app': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from cogyard.cli import main\n"
+        "main()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+
+    assert (ended.returncode, ended.stderr) == (130, b"")
