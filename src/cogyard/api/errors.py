@@ -68,7 +68,10 @@ def _invalid_fields(error: InvalidFields) -> Response:
 
 def _conflict(error: Conflict) -> Response:
     message = str(error)
-    body = {"status": 409, "title": "Conflict", "detail": message, "errors": [{"detail": message, "pointer": "/name"}]}
+    if error.field is None:
+        return problem(409, message, "Conflict")
+    errors = [{"detail": message, "pointer": f"/{error.field}"}]
+    body = {"status": 409, "title": "Conflict", "detail": message, "errors": errors}
     return Response(orjson.dumps(body) + b"\n", 409, media_type="application/problem+json")
 
 

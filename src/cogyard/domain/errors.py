@@ -81,7 +81,11 @@ class InvalidVersion(CogyardError):
 
 
 class Conflict(CogyardError):
-    """The name is taken, or the thing is in use; `str()` says which."""
+    """A name is taken, `.field` says which; or, without a field, the thing is not in the state for it."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class Disabled(CogyardError):

@@ -26,7 +26,7 @@ _OF_MODEL = select(versions, model_versions.c.added_at).join(model_versions, mod
 def create_model(connection: Connection, model: Model) -> Model:
     """A new model. Raises `Conflict` when its name is taken."""
     if get_model(connection, model.owner, model.name) is not None:
-        raise Conflict("A model with that name and owner already exists.")
+        raise Conflict("A model with that name and owner already exists.", "name")
     values = {**from_model(model), "run_count": 0}
     made = to_model(connection.execute(insert(models).returning(*models.columns), values).mappings().one())
     index_model(connection, made.id)

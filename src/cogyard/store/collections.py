@@ -46,7 +46,7 @@ def models_of(connection: Connection, slug: str) -> Sequence[Model]:
 def create(connection: Connection, collection: Collection) -> None:
     """Store a new one. Raises `Conflict` when its slug is taken."""
     if collection.slug == OFFICIAL.slug or get(connection, collection.slug) is not None:
-        raise Conflict("A collection with that slug already exists.")
+        raise Conflict("A collection with that slug already exists.", "slug")
     connection.execute(insert(collections), _values(collection))
 
 

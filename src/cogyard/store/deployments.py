@@ -33,7 +33,7 @@ def create(connection: Connection, deployment: Deployment) -> Deployment:
     """Store a new deployment with its first release (its `id` is ignored). Raises `Conflict`."""
     key = deployment.full_name.lower()
     if connection.execute(select(_D.id).where(_D.key == key)).first() is not None:
-        raise Conflict("A deployment with that name and owner already exists.")
+        raise Conflict("A deployment with that name and owner already exists.", "name")
     values = {
         "key": key,
         "account": deployment.account,
