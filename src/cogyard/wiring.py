@@ -27,7 +27,7 @@ from cogyard.domain.errors import NotFound
 from cogyard.domain.instance import Instance
 from cogyard.domain.queue import deployment_of, is_training
 from cogyard.domain.schedule import Limits
-from cogyard.domain.values import JsonObject
+from cogyard.domain.values import InstanceId, JsonObject
 from cogyard.domain.webhook import SCHEDULES
 from cogyard.embeddings import Embeddings
 from cogyard.fetch import AddressPolicy, Fetcher, FetchLimits, Poster
@@ -52,7 +52,7 @@ from cogyard.links import LinkSigner
 from cogyard.media import content_type_of
 from cogyard.models import Models
 from cogyard.placement.local import LocalPlacement
-from cogyard.ports import Rate
+from cogyard.ports import Launch, Rate
 from cogyard.predictions import Predictions
 from cogyard.runtime.builder import FolderBuilder
 from cogyard.runtime.environment import Environments, find_uv
@@ -110,7 +110,9 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         environments = Environments(data / "environments", data / "cache" / "uv", find_uv(), os.environ)
         builder = FolderBuilder(environments, data / "sources", data / "builds")
         await builder.clean_up()
-        fetcher = await stack.enter_async_context(_fetcher(settings))
+        ports: dict[InstanceId, int] = {}
+        policy = _policy(settings, lambda: frozenset(ports[one.id] for one in placement.instances() if one.id in ports))
+        fetcher = await stack.enter_async_context(_fetcher(settings, policy))
         inputs = InputFiles(fetcher, files, store, lambda file, query: signer.verify_output(file, query, clock.now()))
         retention = timedelta(seconds=settings.retention) if settings.retention else None
         scratch = data / "instances"
@@ -135,7 +137,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         )
         runtime = VenvRuntime(environments, data / "sources", os.environ)
         placement = LocalPlacement(
-            _director_maker(settings, store, files, runtime, around, scratch),
+            _director_maker(settings, store, files, runtime, around, scratch, ports),
             store,
             bus,
             clock,
@@ -144,7 +146,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         stack.push_async_callback(placement.close)
         limits = Limits(max_instances=settings.max_instances, idle_timeout=timedelta(seconds=settings.idle_timeout))
         hooks = Hooks(store, bus, clock, new_webhook_key)
-        poster = await stack.enter_async_context(Poster(_policy(settings), settings.webhook_timeout))
+        poster = await stack.enter_async_context(Poster(policy, settings.webhook_timeout))
         wire = partial(
             Wire,
             clock=clock,
@@ -241,14 +243,14 @@ async def _embeddings(
     return Embeddings(store, predictions, account, (owner, name))
 
 
-def _policy(settings: Settings) -> AddressPolicy:
+def _policy(settings: Settings, models_ports: Callable[[], frozenset[int]]) -> AddressPolicy:
     is_local = settings.host in ("127.0.0.1", "::1", "localhost")
-    return AddressPolicy(settings.network or ("dev" if is_local else "lan"))
+    return AddressPolicy(settings.network or ("dev" if is_local else "lan"), models_ports)
 
 
-def _fetcher(settings: Settings) -> Fetcher:
+def _fetcher(settings: Settings, policy: AddressPolicy) -> Fetcher:
     limits = FetchLimits(max_bytes=settings.max_input_bytes, seconds=settings.input_timeout)
-    return Fetcher(_policy(settings), limits)
+    return Fetcher(policy, limits)
 
 
 def _rates(settings: Settings) -> dict[str, Rate]:
@@ -263,7 +265,9 @@ def _director_maker(
     runtime: VenvRuntime,
     around: Surroundings,
     scratch: Path,
+    ports: dict[InstanceId, int],
 ) -> Callable[[Instance], Awaitable[Director]]:
+    """What makes directors; the ports of their Cog servers are noted in `ports`."""
     predicting = DriverLimits(
         cancel_grace=timedelta(seconds=settings.cancel_grace),
         predict_timeout=timedelta(seconds=settings.predict_timeout),
@@ -277,10 +281,13 @@ def _director_maker(
             raise NotFound(f"version {instance.version} is not in the store")
         place, train = scratch / instance.id, is_training(instance.queue)
         weights = await _weights(store, files, version, place)
+
+        def launch(port: int, nonce: str) -> Launch:
+            ports[instance.id] = port
+            return runtime.launch(version, scratch=place, port=port, nonce=nonce, train=train, weights=weights)
+
         driver = CogServer(
-            lambda port, nonce: runtime.launch(
-                version, scratch=place, port=port, nonce=nonce, train=train, weights=weights
-            ),
+            launch,
             place,
             around.clock,
             training if train else predicting,

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import psutil
 import pytest
 
 from tests.yard import Yard, wait_until
@@ -135,3 +136,19 @@ def test_a_prediction_that_waits_for_its_file_cancels(own_yard: Yard, shop: str)
         http.post(f"/predictions/{hanging}/cancel")
 
     assert yard.end_of(hanging, 5)["status"] == "canceled"
+
+
+def test_a_models_own_server_is_out_of_reach_for_inputs_and_webhooks(yard: Yard, canary: str) -> None:
+    """It takes orders from anybody on this machine, to shut down among others."""
+    leader = psutil.Process(yard.run(canary, {"mode": "pids"})["output"]["group"])
+    [port] = {one.laddr.port for one in leader.net_connections("tcp4") if one.status == psutil.CONN_LISTEN}
+
+    fetched = yard.run(canary, {"mode": "read", "file": f"http://127.0.0.1:{port}/health-check"})
+    with yard.http as http:
+        hook = {"webhook": f"http://127.0.0.1:{port}/shutdown", "webhook_events_filter": ["start"]}
+        told = http.post("/predictions", json={"version": canary, "input": {}, **hook}).json()["id"]
+        yard.end_of(told)
+        wait_until(lambda: http.get("/webhooks/deliveries", params={"prediction": told}).json()["results"][0]["error"])
+
+    assert "this port belongs to the server itself" in fetched["error"]
+    assert leader.is_running()
