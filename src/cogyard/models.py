@@ -295,7 +295,12 @@ class Models:
         built = await self._builder.build(archive, report)
         before = await self._store.get_model(owner, name)
         if before is not None:
-            await self._check_compatible(before, built.openapi_schema, force=force)
+            try:
+                await self._check_compatible(before, built.openapi_schema, force=force)
+            except BreakingChange:
+                if await self._store.get_version(built.version) is None:
+                    await self._builder.discard(built.version)
+                raise
         version = Version(
             id=built.version,
             created_at=self._clock.now(),

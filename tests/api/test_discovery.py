@@ -252,6 +252,7 @@ def test_a_version_that_breaks_callers_is_not_promoted_unless_forced(own_yard: Y
         http.put("/models/acme/bird/official", json={"is_official": True})
         refused = yard.cogyard("push", str(FOLDERS / "canary-stream"), "acme/bird", "--no-examples")
         after = http.get("/models/acme/bird").json()["latest_version"]["id"]
+        left = [path.name for path in (yard.data / "sources").iterdir()]
         forced = yard.cogyard("push", str(FOLDERS / "canary-stream"), "acme/bird", "--no-examples", "--force")
         latest = http.get("/models/acme/bird").json()["latest_version"]["id"]
         back = http.post(f"/models/acme/bird/versions/{first}/promote")
@@ -261,6 +262,7 @@ def test_a_version_that_breaks_callers_is_not_promoted_unless_forced(own_yard: Y
     assert "input mode is gone" in refused.stderr
     assert "--force" in refused.stderr
     assert after == first
+    assert [name for name in left if not name.startswith(first)] == []
     assert forced.returncode == 0, forced.stderr
     assert latest != first
     assert back.status_code == 409

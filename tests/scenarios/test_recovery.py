@@ -142,6 +142,13 @@ def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     assert "is not a database" in ended.stderr
 
 
+def test_what_a_server_keeps_is_for_its_own_user(own_yard: Yard) -> None:
+    own_yard.data.mkdir(parents=True, mode=0o755)
+    own_yard.start()
+
+    assert (own_yard.data / "cogyard.db").stat().st_mode & 0o077 == 0
+
+
 def test_the_folder_lock_goes_with_its_holder(tmp_path: Path) -> None:
     lock_folder(tmp_path / "cogyard.lock").close()
     lock_folder(tmp_path / "cogyard.lock").close()

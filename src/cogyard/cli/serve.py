@@ -54,6 +54,7 @@ def serve_command(terminal: Callable[[], Terminal]) -> Callable[..., None]:
             raise CliError(f"The settings are not usable: {faults}", Exit.usage) from None
         _log_to_stderr(settings.log_level)
         _raise_file_limit()
+        os.umask(0o077)  # what the server keeps is for its own user, also in a folder that others can look into
         uvloop.run(_serve(settings, terminal(), install))
 
     options = [_option(name, field) for name, field in Settings.model_fields.items()]
