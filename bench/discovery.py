@@ -46,7 +46,7 @@ def main() -> None:
             done = yard.run(reference, {"text": "hi"})
         fill(data / "cogyard.db", done["id"], options.models, options.predictions)
         with (
-            started(data, retention="0", rate_requests="0") as yard,
+            started(data, retention="0") as yard,
             httpx.Client(
                 base_url=f"{yard.url}/v1", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=60, trust_env=False
             ) as http,

@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--count", type=int, default=50)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, started(Path(folder), rate_creates="0") as yard:
+    with tempfile.TemporaryDirectory() as folder, started(Path(folder)) as yard:
         reference = yard.push(HERE / "ticker", "bench/ticker")
         yard.run(reference, {"count": 1})
         first: list[float] = []
