@@ -1,9 +1,11 @@
 """The process group of one Cog server: its leader answers HTTP, its child, Cog's worker, runs the model."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import socket
+import struct
 import sys
 import time
 from collections import deque
@@ -23,6 +25,11 @@ STOP_GRACE = 2.0
 
 LAST_WORDS = 1.0
 """Seconds that the leader has to pass on what a dead worker had printed; it is of no use any more."""
+
+COLLECTING = 0.005
+"""Seconds within which the kernel has noted the end of a process that it no longer shows."""
+
+_PIDFD_GET_INFO, _PIDFD_INFO_EXIT, _PIDFD_INFO_BYTES = 0xC040FF0B, 1 << 3, 64
 
 WORKER_POLL = 0.1
 """Seconds between two looks for a dead worker where the kernel cannot tell us (no pidfd)."""
@@ -168,8 +175,8 @@ def _await_end(processes: list[psutil.Process]) -> None:
 async def _wait_for_exit(pid: int) -> int | None:
     """The exit code of process `pid`, a child of somebody else, once it has ended; None when it was not to be had.
 
-    The leader collects its worker soon after, and the code with it, so it is read in the very callback; on a machine
-    that is overloaded this may still be too late.
+    The leader collects its worker soon after, and the code with it: it is read in the very callback, and where that is
+    too late, newer kernels (Linux 6.15) still know.
     """
     loop = asyncio.get_running_loop()
     try:
@@ -185,7 +192,8 @@ async def _wait_for_exit(pid: int) -> int | None:
     def read_code() -> None:
         loop.remove_reader(descriptor)
         if not code.done():
-            code.set_result(_exit_code_of_zombie(pid))
+            found = _exit_code_of_zombie(pid)
+            code.set_result(_exit_code_of_collected(descriptor) if found is None else found)
 
     loop.add_reader(descriptor, read_code)
     try:
@@ -203,6 +211,22 @@ def _exit_code_of_zombie(pid: int) -> int | None:
     except (OSError, ValueError, IndexError):
         return None
     return os.waitstatus_to_exitcode(status)
+
+
+def _exit_code_of_collected(descriptor: int) -> int | None:
+    """The exit code of a child of somebody else that was collected, by its pidfd (linux/pidfd.h, `pidfd_info`)."""
+    info = bytearray(_PIDFD_INFO_BYTES)
+    struct.pack_into("=Q", info, 0, _PIDFD_INFO_EXIT)
+    deadline = time.monotonic() + COLLECTING
+    while True:
+        try:
+            fcntl.ioctl(descriptor, _PIDFD_GET_INFO, info)
+        except OSError:
+            return None
+        if struct.unpack_from("=Q", info, 0)[0] & _PIDFD_INFO_EXIT:
+            return os.waitstatus_to_exitcode(struct.unpack_from("=i", info, 60)[0])
+        if time.monotonic() > deadline:
+            return None
 
 
 def _describe_exit(code: int | None) -> str:
