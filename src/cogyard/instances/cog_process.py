@@ -23,6 +23,9 @@ KEPT_OUTPUT_BYTES = 64 * 1024
 STOP_GRACE = 2.0
 """Seconds that the leader has to end by itself; models keep nothing that a longer wait would save."""
 
+PIPE_END = 0.5
+"""Seconds until the end of what a group printed is seen, once the group is gone."""
+
 LAST_WORDS = 1.0
 """Seconds that the leader has to pass on what a dead worker had printed; it is of no use any more."""
 
@@ -127,6 +130,7 @@ class CogProcess:
         )  # what left the group, and may hold our pipe open
         await self._process.wait()
         await asyncio.to_thread(_await_end, members)
+        await asyncio.wait(self._tasks[:1], timeout=PIPE_END)  # nobody holds our pipe any more: it ends, and is closed
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks)
