@@ -1,6 +1,5 @@
 """Use cases of uploaded files."""
 
-import base64
 import hmac
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import Protocol
 
 from cogyard.domain.catalog import Account
 from cogyard.domain.errors import NotFound
-from cogyard.domain.file import File, FileKind
+from cogyard.domain.file import File, FileKind, sign_download
 from cogyard.domain.values import AccountId, FileId, JsonObject
 from cogyard.ports import AccountStore, Clock, Files, FileStore, Page, PageRequest, SecretStore
 
@@ -113,8 +112,3 @@ class Uploads:
         if record is None or path is None:
             raise NotFound("File not found")
         return record, path
-
-
-def sign_download(key: str, owner: str, file: FileId, expiry: int) -> str:
-    """The signature of a download link: standard base64."""
-    return base64.b64encode(hmac.digest(key.encode(), f"{owner} {file} {expiry}".encode(), "sha256")).decode()

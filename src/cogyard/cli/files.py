@@ -1,13 +1,13 @@
 """`cogyard files`: what was uploaded, and links to it."""
 
-import base64
-import hmac
 import time
 from pathlib import Path
 from urllib.parse import urlencode
 
 from cogyard.cli.client import Client
 from cogyard.cli.terminal import Terminal
+from cogyard.domain.file import sign_download
+from cogyard.domain.values import FileId
 
 LONGEST_LINK = 24 * 3600
 """Seconds; an upload itself is kept for a day."""
@@ -35,7 +35,7 @@ async def link(client: Client, terminal: Terminal, file: str, seconds: int) -> N
     owner = str((await client.get_object("/account")).get("username"))
     key = str((await client.get_object("/files/default/secret")).get("key"))
     expiry = int(time.time()) + seconds  # noqa: TID251 - the caller's own clock is meant
-    signature = base64.b64encode(hmac.digest(key.encode(), f"{owner} {file} {expiry}".encode(), "sha256")).decode()
+    signature = sign_download(key, owner, FileId(file), expiry)
     query = urlencode({"owner": owner, "expiry": expiry, "signature": signature})
     url = f"{client.url}/v1/files/{file}/download?{query}"
     terminal.document({"url": url, "expiry": expiry}) if terminal.as_json else terminal.result(url)

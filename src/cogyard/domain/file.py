@@ -1,5 +1,7 @@
 """Files that callers upload and that models return."""
 
+import base64
+import hmac
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -37,3 +39,8 @@ class File:
     expires_at: datetime | None
     prediction: PredictionId | None = None
     metadata: JsonObject = field(default_factory=dict)
+
+
+def sign_download(key: str, owner: str, file: FileId, expiry: int) -> str:
+    """The signature of a download link (`api-contract.md` §7.3), standard base64; `expiry` is in Unix seconds."""
+    return base64.b64encode(hmac.digest(key.encode(), f"{owner} {file} {expiry}".encode(), "sha256")).decode()

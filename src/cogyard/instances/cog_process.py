@@ -125,9 +125,8 @@ class CogProcess:
                 async with asyncio.timeout(STOP_GRACE):
                     await self._process.wait()
         self._kill_group()
-        await asyncio.to_thread(
-            kill_marked, INSTANCE_MARK, self._spool
-        )  # what left the group, and may hold our pipe open
+        # what left the group is ended too: it may hold our pipe open
+        await asyncio.to_thread(kill_marked, INSTANCE_MARK, self._spool)
         await self._process.wait()
         await asyncio.to_thread(_await_end, members)
         await asyncio.wait(self._tasks[:1], timeout=PIPE_END)  # nobody holds our pipe any more: it ends, and is closed
