@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from cogyard.clock import SystemClock
-from cogyard.domain.catalog import AccountKind
+from cogyard.domain.account import AccountKind, Role
 from cogyard.domain.events import Output, Started, Succeeded
 from cogyard.domain.prediction import Prediction, apply
 from cogyard.domain.values import InstanceId, VersionId
@@ -23,7 +23,7 @@ async def measure(concurrency: int) -> None:
     clock = SystemClock()
     with tempfile.TemporaryDirectory() as folder:
         store = await open_store(Path(folder) / "db.sqlite", clock)
-        account = await store.create_account("bench", AccountKind.user, "bench", clock.now(), is_admin=True)
+        account = await store.create_account("bench", AccountKind.user, "bench", clock.now(), Role.admin)
         times: list[float] = []
         end = time.perf_counter() + SECONDS
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from cogyard.domain.catalog import OFFICIAL, Account, Collection, Model
+from cogyard.domain.account import Account
+from cogyard.domain.catalog import OFFICIAL, Collection, Model
 from cogyard.domain.errors import Forbidden, InvalidRequest, NotFound
 from cogyard.ports import CatalogStore, CollectionStore
 

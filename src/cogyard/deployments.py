@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
-from cogyard.domain.catalog import Account, may_see, parse_model_name
+from cogyard.domain.account import Account
+from cogyard.domain.catalog import may_see, parse_model_name
 from cogyard.domain.deployment import Deployment, Release, may_use
 from cogyard.domain.errors import InvalidRequest, InvalidResource, NotFound
-from cogyard.domain.events import CancelRequested
 from cogyard.domain.values import DeploymentId, VersionId
+from cogyard.endings import cancel_all
 from cogyard.hardware import check_hardware
 from cogyard.ports import (
     Bus,
@@ -26,8 +27,6 @@ PAGE_SIZE = 25
 
 UNUSED_FOR = timedelta(minutes=15)
 """How long nobody may have used a deployment that is deleted (§6.2)."""
-
-_CANCELS_AT_ONCE = 500
 
 
 class Registry(DeploymentStore, CatalogStore, PredictionStore, Protocol):
@@ -198,19 +197,7 @@ class Deployments:
         """Tell the scheduler; what runs on a deployment that is now disabled is canceled (§6.3)."""
         self._bus.publish(("queue", deployment.queue))
         if deployment.current.is_disabled:
-            await self._cancel_all(deployment)
+            # admins may use the deployments of others, so whoever made them
+            wanted = PredictionFilter(account=None, kind=None, deployment=deployment.full_name, is_unfinished=True)
+            await cancel_all(self._store, self._bus, self._clock, wanted)
         return deployment
-
-    async def _cancel_all(self, deployment: Deployment) -> None:
-        # admins may use the deployments of others, so whoever made them
-        wanted = PredictionFilter(account=None, kind=None, deployment=deployment.full_name, is_unfinished=True)
-        request = PageRequest(limit=_CANCELS_AT_ONCE)
-        while True:
-            found = await self._store.list_predictions(wanted, request)
-            for prediction in found.items:
-                await self._store.wish_end(prediction.id, CancelRequested(at=self._clock.now()))
-                self._bus.publish(("cancel", prediction.id))
-                self._bus.publish(("prediction", prediction.id))
-            if found.next is None:
-                return
-            request = replace(request, cursor=found.next)

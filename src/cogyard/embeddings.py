@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 
 from cogyard.creation import NewPrediction
-from cogyard.domain.catalog import Account
+from cogyard.domain.account import Account
 from cogyard.domain.errors import CogyardError
 from cogyard.domain.meaning import Vector
 from cogyard.domain.prediction import Prediction, Status

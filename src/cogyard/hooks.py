@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from cogyard.domain.catalog import Account
+from cogyard.domain.account import Account
 from cogyard.domain.errors import InvalidRequest, NotFound
 from cogyard.domain.values import AccountId, DeliveryId, PredictionId
 from cogyard.domain.webhook import Delivery, DeliveryState, WebhookEvent

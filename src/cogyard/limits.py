@@ -1,7 +1,7 @@
-"""Rate limits of one server: a token bucket for each account and kind of request (`api-contract.md` §1.6)."""
+"""Rate limits of one server: token buckets for each who and kind of request (`api-contract.md` §1.6)."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cogyard.ports import Allowance, Rate
 
@@ -17,16 +17,22 @@ class LocalLimiter:
         #: tokens that were left, and when
         self._buckets: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
 
-    def take(self, who: str, rate: Rate) -> Allowance:
+    def take(self, claims: Sequence[tuple[str, Rate]]) -> Allowance:
         """See `ports.Limiter`."""
         now = self._seconds()
-        left, then = self._buckets.pop((who, rate.name), (float(rate.per_minute), now))
-        left = min(left + (now - then) * rate.per_minute / 60.0, float(rate.per_minute))
-        is_allowed = left >= 1.0
-        if is_allowed:
-            left -= 1.0
-        self._buckets[who, rate.name] = (left, now)
-        if len(self._buckets) > MOST_BUCKETS:
+        levels = [self._level(who, rate, now) for who, rate in claims]
+        is_allowed = all(level >= 1.0 for level in levels)
+        allowances = []
+        for (who, rate), level in zip(claims, levels, strict=True):
+            left = level - 1.0 if is_allowed else level
+            self._buckets[who, rate.name] = (left, now)
+            wait = 0.0 if level >= 1.0 else (1.0 - level) * 60.0 / rate.per_minute
+            allowances.append(Allowance(is_allowed=is_allowed, remaining=int(left), wait=wait))
+        while len(self._buckets) > MOST_BUCKETS:
             self._buckets.popitem(last=False)
-        wait = 0.0 if is_allowed else (1.0 - left) * 60.0 / rate.per_minute
-        return Allowance(is_allowed=is_allowed, remaining=int(left), wait=wait)
+        return max(allowances, key=lambda one: (one.wait, -one.remaining))
+
+    def _level(self, who: str, rate: Rate, now: float) -> float:
+        """What is in a bucket now; it is taken out, to be put back as the one that was used last."""
+        left, then = self._buckets.pop((who, rate.name), (float(rate.per_minute), now))
+        return min(left + (now - then) * rate.per_minute / 60.0, float(rate.per_minute))

@@ -5,18 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from cogyard.domain.catalog import (
-    VERSION_ID,
-    Account,
-    AccountKind,
-    Alias,
-    Model,
-    Price,
-    Version,
-    Visibility,
-    may_change,
-    may_see,
-)
+from cogyard.domain.account import Account, AccountKind, Role
+from cogyard.domain.catalog import VERSION_ID, Alias, Model, Price, Version, Visibility, may_change, may_see
 from cogyard.domain.compatibility import breaking_changes
 from cogyard.domain.errors import BreakingChange, Conflict, Forbidden, InvalidRequest, InvalidResource, NotFound
 from cogyard.domain.meaning import fuse
@@ -365,7 +355,7 @@ class Models:
             return account
         now = self._clock.now()
         try:
-            return await self._store.create_account(owner, AccountKind.organization, owner, now, is_admin=False)
+            return await self._store.create_account(owner, AccountKind.organization, owner, now, Role.publisher)
         except Conflict:  # another push was quicker
             return await self._store.get_account(owner) or caller
 

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from cogyard.creation import NewPrediction, announce, once_of
-from cogyard.domain.catalog import Account, Model, Reference, Version, may_see, parse_reference
+from cogyard.domain.account import Account
+from cogyard.domain.catalog import Model, Reference, Version, may_see, parse_reference
 from cogyard.domain.deployment import may_use
 from cogyard.domain.errors import Disabled, InvalidVersion, NotFound
 from cogyard.domain.events import CancelRequested

@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     rate_polls: int = Field(
         60000, ge=0, description="Times that an account may get a prediction in a minute; 0 for any."
     )
+    token_rate_creates: int = Field(600, ge=0, description="The same for each of an account's tokens; 0 for any.")
+    token_rate_requests: int = Field(3000, ge=0, description="The same for each of an account's tokens; 0 for any.")
+    token_rate_polls: int = Field(60000, ge=0, description="The same for each of an account's tokens; 0 for any.")
     output_ttl: float = Field(3600.0, gt=0, description="Seconds that an output file's URL works.")
     upload_ttl: float = Field(86400.0, gt=0, description="Seconds that an uploaded file is kept.")
     max_body_bytes: int = Field(16 * 2**20, ge=1024, description="Largest JSON body.")

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Protocol
 
 from cogyard.creation import NewPrediction, announce, once_of
-from cogyard.domain.catalog import Account, Model, Version, may_change, may_see, parse_model_name
+from cogyard.domain.account import Account
+from cogyard.domain.catalog import Model, Version, may_change, may_see, parse_model_name
 from cogyard.domain.compatibility import breaking_changes
 from cogyard.domain.errors import BreakingChange, CogyardError, InvalidRequest, InvalidVersion, NotFound
 from cogyard.domain.events import Event, Failed, Output, Succeeded

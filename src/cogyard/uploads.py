@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from cogyard.domain.catalog import Account
+from cogyard.domain.account import Account
 from cogyard.domain.errors import NotFound
 from cogyard.domain.file import File, FileKind, sign_download
 from cogyard.domain.values import AccountId, FileId, JsonObject

@@ -18,11 +18,13 @@ from cogyard.accounts import Accounts
 from cogyard.api.app import create_app
 from cogyard.api.wire import Wire, to_bytes
 from cogyard.api.yard import CREATES, POLLS, REQUESTS, Links, Yard
+from cogyard.audit import Audit
 from cogyard.bus import LocalBus
 from cogyard.clock import SystemClock
 from cogyard.collections import Collections
 from cogyard.deployments import Deployments, InstanceLimits
-from cogyard.domain.catalog import AccountKind, Version
+from cogyard.domain.account import AccountKind, Role
+from cogyard.domain.catalog import Version
 from cogyard.domain.errors import NotFound
 from cogyard.domain.instance import Instance
 from cogyard.domain.queue import deployment_of, is_training
@@ -63,6 +65,7 @@ from cogyard.store import open_store
 from cogyard.store.sqlite import SqliteStore
 from cogyard.timekeeper import Timekeeper
 from cogyard.tls import STAND_IN_HOSTS
+from cogyard.tokens import Tokens, as_caller
 from cogyard.trainings import Trainings
 from cogyard.uploads import Making, Uploads
 from cogyard.validation import compile_input
@@ -168,7 +171,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         )
         predictions = Predictions(store, bus, clock, new_prediction_id, community_by_name=settings.community_by_name)
         embeddings = await _embeddings(settings, store, predictions, clock)
-        accounts = Accounts(store, clock, new_token)
+        accounts = Accounts(store, bus, clock)
         admin = await accounts.bootstrap(settings.owner, secret)
         running = Running(app=_no_app, admin=admin.username)
         services = {
@@ -186,6 +189,8 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         running.app = create_app(
             Yard(
                 accounts=accounts,
+                tokens=Tokens(store, clock, new_token),
+                audit=Audit(store, clock),
                 models=Models(store, builder, bus, clock, embeddings),
                 collections=Collections(store),
                 deployments=Deployments(
@@ -217,7 +222,10 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
                 ),
                 clock=clock,
                 limiter=LocalLimiter(time.monotonic),
-                rates=_rates(settings),
+                rates=_rates(settings.rate_creates, settings.rate_requests, settings.rate_polls),
+                token_rates=_rates(
+                    settings.token_rate_creates, settings.token_rate_requests, settings.token_rate_polls
+                ),
                 spool=data / "builds",
                 output_ttl=timedelta(seconds=settings.output_ttl),
                 max_body_bytes=settings.max_body_bytes,
@@ -238,9 +246,9 @@ async def _embeddings(
         return None
     owner, _, name = settings.search_embeddings.partition("/")
     account = await store.get_account(SEARCHER) or await store.create_account(
-        SEARCHER, AccountKind.organization, SEARCHER, clock.now(), is_admin=True
+        SEARCHER, AccountKind.organization, SEARCHER, clock.now(), Role.admin
     )
-    return Embeddings(store, predictions, account, (owner, name))
+    return Embeddings(store, predictions, as_caller(account), (owner, name))
 
 
 def _policy(settings: Settings, models_ports: Callable[[], frozenset[int]]) -> AddressPolicy:
@@ -253,8 +261,8 @@ def _fetcher(settings: Settings, policy: AddressPolicy) -> Fetcher:
     return Fetcher(policy, limits)
 
 
-def _rates(settings: Settings) -> dict[str, Rate]:
-    named = {CREATES: settings.rate_creates, REQUESTS: settings.rate_requests, POLLS: settings.rate_polls}
+def _rates(creates: int, requests: int, polls: int) -> dict[str, Rate]:
+    named = {CREATES: creates, REQUESTS: requests, POLLS: polls}
     return {name: Rate(name, per_minute) for name, per_minute in named.items() if per_minute}
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from cogyard.domain.catalog import Account
+from cogyard.domain.account import Account
 from cogyard.domain.events import CancelRequested
 from cogyard.domain.values import DeliveryId, PredictionId
 from cogyard.domain.webhook import Delivery, DeliveryState, WebhookEvent

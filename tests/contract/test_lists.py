@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cogyard.domain.catalog import Account, AccountKind
+from cogyard.domain.account import Account, AccountKind, Role
 from cogyard.domain.events import CancelRequested
 from cogyard.ports import PageRequest, PredictionFilter
 from cogyard.store.sqlite import SqliteStore
@@ -11,7 +11,7 @@ from tests.contract.test_store import NOW, prediction, with_store
 
 def test_what_a_deployment_has_to_do_is_found_whoever_asked_for_it(tmp_path: Path) -> None:
     async def scenario(store: SqliteStore, account: Account) -> None:
-        admin = await store.create_account("admin", AccountKind.user, "admin", NOW, is_admin=True)
+        admin = await store.create_account("admin", AccountKind.user, "admin", NOW, Role.admin)
         mine, theirs, over, _ = [
             await store.create_prediction(prediction(who, deployment=where))
             for who, where in ((account, "acme/d"), (admin, "acme/d"), (admin, "acme/d"), (account, None))

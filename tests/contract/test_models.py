@@ -3,7 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
-from cogyard.domain.catalog import Account, Model
+from cogyard.domain.account import Account
+from cogyard.domain.catalog import Model
 from cogyard.domain.values import ModelId
 from cogyard.store.sqlite import SqliteStore
 from tests.contract.test_store import NOW, with_store

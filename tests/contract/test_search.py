@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cogyard.domain.catalog import Account, Model
+from cogyard.domain.account import Account
+from cogyard.domain.catalog import Model
 from cogyard.domain.values import JsonObject, ModelId
 from cogyard.store.sqlite import SqliteStore
 from tests.contract.test_store import NOW, version, with_store

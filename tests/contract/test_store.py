@@ -20,20 +20,21 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from cogyard.clock import SystemClock
-from cogyard.domain.catalog import Account, AccountKind, Alias, BuildConfig, Model, Version
+from cogyard.domain.account import Account, AccountKind, Role
+from cogyard.domain.catalog import Alias, BuildConfig, Model, Version
 from cogyard.domain.errors import Conflict, StorageFull
 from cogyard.domain.events import CancelRequested, Event, Interrupted, Log, Output, Started, Succeeded
 from cogyard.domain.file import Content, File, FileKind
 from cogyard.domain.instance import Instance, InstanceState
 from cogyard.domain.prediction import Prediction, Status, apply
 from cogyard.domain.queue import version_queue
-from cogyard.domain.values import AccountId, FileId, InstanceId, ModelId, PredictionId, QueueId, VersionId
+from cogyard.domain.values import FileId, InstanceId, ModelId, PredictionId, QueueId, VersionId
 from cogyard.ids import new_prediction_id
 from cogyard.ports import PageRequest, PredictionFilter
 from cogyard.store import open_store
+from cogyard.store.columns import metadata
 from cogyard.store.migrate import migrate
 from cogyard.store.sqlite import DataFolderInUse, SqliteStore
-from cogyard.store.tables import metadata
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, 123_456, tzinfo=UTC)
 LEASE = timedelta(seconds=15)
@@ -49,7 +50,7 @@ def with_store(folder: Path, scenario: Callable[[SqliteStore, Account], Awaitabl
         store = await open_store(folder / "cogyard.db", SystemClock())
         try:
             account = await store.get_account("acme") or await store.create_account(
-                "acme", AccountKind.user, "acme", NOW, is_admin=True
+                "acme", AccountKind.user, "acme", NOW, Role.admin
             )
             return await scenario(store, account)
         finally:
@@ -194,7 +195,7 @@ def test_names_are_taken_in_any_letter_case(tmp_path: Path) -> None:
         with pytest.raises(Conflict):
             await store.create_model(model(account, "nAME"))
         with pytest.raises(Conflict):
-            await store.create_account("ACME", AccountKind.user, "x", NOW, is_admin=False)
+            await store.create_account("ACME", AccountKind.user, "x", NOW, Role.publisher)
         found = await store.get_model("Acme", "NAME")
         assert found is not None
         assert found.name == "Name"
@@ -280,21 +281,6 @@ def test_an_examples_files_do_not_expire(tmp_path: Path) -> None:
         assert found.default_example == kept.id
 
     with_store(tmp_path, scenario)
-
-
-def test_tokens_are_found_by_their_secret_until_disabled(tmp_path: Path) -> None:
-    async def scenario(store: SqliteStore, account: Account) -> None:
-        token = await store.create_token(account.id, "laptop", "r8_secret_of_mine", NOW)
-        found = await store.find_token("r8_secret_of_mine")
-        assert found is not None
-        assert found[1].username == "acme"
-        assert await store.find_token("r8_other") is None
-        await store.disable_token(account.id, token.id, NOW)
-        assert await store.find_token("r8_secret_of_mine") is None
-        assert await store.disable_token(AccountId(99), token.id, NOW) is None
-
-    with_store(tmp_path, scenario)
-    assert b"secret_of_mine" not in (tmp_path / "cogyard.db").read_bytes()
 
 
 def test_instances_are_found_again(tmp_path: Path) -> None:
@@ -386,10 +372,10 @@ def test_what_was_acknowledged_is_there_after_a_kill(tmp_path: Path) -> None:
 import asyncio, sys
 from pathlib import Path
 from tests.contract.test_store import NOW, prediction, SystemClock, open_store
-from cogyard.domain.catalog import AccountKind
+from cogyard.domain.account import AccountKind, Role
 async def main():
     store = await open_store(Path(sys.argv[1]) / "cogyard.db", SystemClock())
-    account = await store.get_account("acme") or await store.create_account("acme", AccountKind.user, "a", NOW, is_admin=True)
+    account = await store.get_account("acme") or await store.create_account("acme", AccountKind.user, "a", NOW, Role.admin)
     async def create():
         while True:
             print((await store.create_prediction(prediction(account))).id, flush=True)

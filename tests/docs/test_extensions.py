@@ -4,12 +4,11 @@ import re
 
 import pytest
 
-from cogyard.api.openapi_catalog import CATALOG
 from cogyard.api.openapi_operation import Operation
-from cogyard.api.openapi_running import RUNNING
+from cogyard.api.openapi_operations import OPERATIONS
 from tests.yard import ROOT
 
-EXTENSIONS = [operation for operation in (*RUNNING, *CATALOG) if operation.is_extension]
+EXTENSIONS = [operation for operation in OPERATIONS if operation.is_extension]
 PAGE = (ROOT / "docs" / "reference" / "extensions.md").read_text()
 
 

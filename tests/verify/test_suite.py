@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -113,7 +114,7 @@ def test_what_only_curators_may_make_is_skipped_for_others(own_yard: Yard) -> No
     own_yard.start()
     own_yard.stop()
     with closing(sqlite3.connect(own_yard.data / "cogyard.db")) as database, database:
-        database.execute("update accounts set is_admin = 0")
+        database.execute("update accounts set role = 'publisher'")
     own_yard.start()
     ended = own_yard.cogyard("verify", "contract", "--only", "official", "--json")
     told = json.loads(ended.stdout)
@@ -134,7 +135,13 @@ def test_what_only_curators_may_make_is_skipped_for_others(own_yard: Yard) -> No
 def test_an_interrupted_run_clears_away_too(own_yard: Yard, end: signal.Signals) -> None:
     own_yard.start()
     command = [sys.executable, "-m", "cogyard", "verify", "contract", "--only", "cancel", "--only", "files.create"]
-    with own_yard.http as http, subprocess.Popen(command, env=own_yard.environment, stdout=subprocess.PIPE) as child:
+
+    def heed() -> None:
+        """A shell's background jobs, of which this run may be one, ignore SIGINT, and so do their children."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    options: dict[str, Any] = {"env": own_yard.environment, "stdout": subprocess.PIPE, "preexec_fn": heed}
+    with own_yard.http as http, subprocess.Popen(command, **options) as child:
         running = wait_until(lambda: http.get("/predictions").json()["results"], what="a prediction")
         child.send_signal(end)
         assert child.wait(60) == 130

@@ -10,7 +10,8 @@ from cogyard.api.request import read_json
 from cogyard.api.route import resource
 from cogyard.api.wire import answer
 from cogyard.api.yard import Yard
-from cogyard.domain.catalog import Account, Alias
+from cogyard.domain.account import Caller, Scope
+from cogyard.domain.catalog import Alias
 from cogyard.domain.values import JsonObject, VersionId
 from cogyard.ports import Page
 from cogyard.validation import check_object
@@ -28,8 +29,10 @@ def routes(yard: Yard) -> list[Route]:
     guarded = yard.authenticated
     every = "/models/{owner}/{name}/aliases"
     return [
-        resource(every, GET=guarded(handlers.list)),
-        resource(f"{every}/{{alias}}", PUT=guarded(handlers.put), DELETE=guarded(handlers.remove)),
+        resource(every, GET=guarded(handlers.list, Scope.read)),
+        resource(
+            f"{every}/{{alias}}", PUT=guarded(handlers.put, Scope.write), DELETE=guarded(handlers.remove, Scope.write)
+        ),
     ]
 
 
@@ -37,18 +40,18 @@ def routes(yard: Yard) -> list[Route]:
 class _Aliases:
     yard: Yard
 
-    async def list(self, request: Request, caller: Account) -> Response:
+    async def list(self, request: Request, caller: Caller) -> Response:
         found = await self.yard.models.aliases(caller, *_named(request))
         return self.yard.page(request, Page(found), [_shown(alias) for alias in found])
 
-    async def put(self, request: Request, caller: Account) -> Response:
+    async def put(self, request: Request, caller: Caller) -> Response:
         await self.yard.models.get(caller, *_named(request))
         body = check_object(await read_json(request, self.yard.max_body_bytes), _PUT)
         version = body.get("version")
         wanted = VersionId(version) if isinstance(version, str) else None
         return answer(_shown(await self.yard.models.put_alias(caller, *_named(request), _alias(request), wanted)))
 
-    async def remove(self, request: Request, caller: Account) -> Response:
+    async def remove(self, request: Request, caller: Caller) -> Response:
         await self.yard.models.remove_alias(caller, *_named(request), _alias(request))
         return Response(status_code=204)
 

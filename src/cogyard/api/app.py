@@ -12,8 +12,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cogyard.api import (
-    account,
+    accounts,
     aliases,
+    audit,
     collections,
     deployments,
     files,
@@ -23,6 +24,7 @@ from cogyard.api import (
     search,
     streams,
     system,
+    tokens,
     trainings,
     webhooks,
 )
@@ -44,7 +46,9 @@ def create_app(yard: Yard) -> ASGIApp:
         *files.routes(yard),
         *streams.routes(yard),
         *webhooks.routes(yard),
-        *account.routes(yard),
+        *accounts.routes(yard),
+        *tokens.routes(yard),
+        *audit.routes(yard),
         *system.routes(yard),
         *pages.routes(),
     ]

@@ -12,7 +12,8 @@ from cogyard.api.route import resource
 from cogyard.api.shown import show_models
 from cogyard.api.wire import answer
 from cogyard.api.yard import Yard
-from cogyard.domain.catalog import Account, Collection
+from cogyard.domain.account import Caller, Scope
+from cogyard.domain.catalog import Collection
 from cogyard.domain.errors import InvalidResource
 from cogyard.domain.values import JsonObject
 from cogyard.ports import Page
@@ -37,17 +38,17 @@ def routes(yard: Yard) -> list[Route]:
     handlers = _Collections(yard)
     guarded = yard.authenticated
     return [
-        resource("/collections", GET=guarded(handlers.list), POST=guarded(handlers.create)),
+        resource("/collections", GET=guarded(handlers.list, Scope.read), POST=guarded(handlers.create, Scope.admin)),
         resource(
             "/collections/{slug}",
-            GET=guarded(handlers.get),
-            PATCH=guarded(handlers.update),
-            DELETE=guarded(handlers.delete),
+            GET=guarded(handlers.get, Scope.read),
+            PATCH=guarded(handlers.update, Scope.admin),
+            DELETE=guarded(handlers.delete, Scope.admin),
         ),
         resource(
             "/collections/{slug}/models/{owner}/{name}",
-            PUT=guarded(handlers.put_model),
-            DELETE=guarded(handlers.take_model),
+            PUT=guarded(handlers.put_model, Scope.admin),
+            DELETE=guarded(handlers.take_model, Scope.admin),
         ),
     ]
 
@@ -56,15 +57,15 @@ def routes(yard: Yard) -> list[Route]:
 class _Collections:
     yard: Yard
 
-    async def list(self, request: Request, _caller: Account) -> Response:
+    async def list(self, request: Request, _caller: Caller) -> Response:
         found = await self.yard.collections.list()
         wire = self.yard.wire(request)
         return self.yard.page(request, Page(found), [dict(wire.collection(one)) for one in found])
 
-    async def get(self, request: Request, _caller: Account) -> Response:
+    async def get(self, request: Request, _caller: Caller) -> Response:
         return await self._whole(request, await self.yard.collections.get(request.path_params["slug"]))
 
-    async def create(self, request: Request, caller: Account) -> Response:
+    async def create(self, request: Request, caller: Caller) -> Response:
         body = check_object(await read_json(request, self.yard.max_body_bytes), _CREATE)
         slug = str(body["slug"])
         if not _SLUG.fullmatch(slug):
@@ -73,21 +74,21 @@ class _Collections:
         created = await self.yard.collections.create(caller, _changed(new, body))
         return await self._whole(request, created, 201)
 
-    async def update(self, request: Request, caller: Account) -> Response:
+    async def update(self, request: Request, caller: Caller) -> Response:
         current = await self.yard.collections.get(request.path_params["slug"])
         body = check_object(await read_json(request, self.yard.max_body_bytes), _CHANGE)
         return await self._whole(request, await self.yard.collections.update(caller, _changed(current, body)))
 
-    async def delete(self, request: Request, caller: Account) -> Response:
+    async def delete(self, request: Request, caller: Caller) -> Response:
         await self.yard.collections.delete(caller, request.path_params["slug"])
         return Response(status_code=204)
 
-    async def put_model(self, request: Request, caller: Account) -> Response:
+    async def put_model(self, request: Request, caller: Caller) -> Response:
         slug, owner, name = (request.path_params[key] for key in ("slug", "owner", "name"))
         await self.yard.collections.put_model(caller, slug, owner, name)
         return await self._whole(request, await self.yard.collections.get(slug))
 
-    async def take_model(self, request: Request, caller: Account) -> Response:
+    async def take_model(self, request: Request, caller: Caller) -> Response:
         slug, owner, name = (request.path_params[key] for key in ("slug", "owner", "name"))
         await self.yard.collections.take_model(caller, slug, owner, name)
         return Response(status_code=204)

@@ -12,7 +12,7 @@ from cogyard.api.route import resource
 from cogyard.api.wire import answer
 from cogyard.api.yard import Yard
 from cogyard.deployments import PAGE_SIZE, ReleaseChange
-from cogyard.domain.catalog import Account
+from cogyard.domain.account import Caller, Scope
 from cogyard.domain.errors import InvalidResource, NotFound
 from cogyard.domain.values import JsonObject
 from cogyard.validation import check_object
@@ -45,15 +45,15 @@ def routes(yard: Yard) -> list[Route]:
     guarded = yard.authenticated
     deployment = "/deployments/{owner}/{name}"
     return [
-        resource("/deployments", GET=guarded(handlers.list), POST=guarded(handlers.create)),
+        resource("/deployments", GET=guarded(handlers.list, Scope.read), POST=guarded(handlers.create, Scope.write)),
         resource(
             deployment,
-            GET=guarded(handlers.get),
-            PATCH=guarded(handlers.update),
-            DELETE=guarded(handlers.delete),
+            GET=guarded(handlers.get, Scope.read),
+            PATCH=guarded(handlers.update, Scope.write),
+            DELETE=guarded(handlers.delete, Scope.write),
         ),
-        resource(f"{deployment}/releases", GET=guarded(handlers.releases)),
-        resource(f"{deployment}/rollback", POST=guarded(handlers.roll_back)),
+        resource(f"{deployment}/releases", GET=guarded(handlers.releases, Scope.read)),
+        resource(f"{deployment}/rollback", POST=guarded(handlers.roll_back, Scope.write)),
     ]
 
 
@@ -61,12 +61,12 @@ def routes(yard: Yard) -> list[Route]:
 class _Deployments:
     yard: Yard
 
-    async def list(self, request: Request, caller: Account) -> Response:
+    async def list(self, request: Request, caller: Caller) -> Response:
         page = await self.yard.deployments.list(caller, parse_page(request, PAGE_SIZE))
         wire = self.yard.wire(request)
         return self.yard.page(request, page, [wire.deployment(row) for row in page.items])
 
-    async def create(self, request: Request, caller: Account) -> Response:
+    async def create(self, request: Request, caller: Caller) -> Response:
         body = check_object(await read_json(request, self.yard.max_body_bytes), _CREATE)
         name = str(body["name"])
         if not _NAME.fullmatch(name):
@@ -74,26 +74,26 @@ class _Deployments:
         created = await self.yard.deployments.create(caller, name, _change(body))
         return answer(self.yard.wire(request).deployment(created))
 
-    async def get(self, request: Request, caller: Account) -> Response:
+    async def get(self, request: Request, caller: Caller) -> Response:
         return answer(self.yard.wire(request).deployment(await self.yard.deployments.get(caller, *_named(request))))
 
-    async def update(self, request: Request, caller: Account) -> Response:
+    async def update(self, request: Request, caller: Caller) -> Response:
         owner, name = _named(request)
         await self.yard.deployments.get(caller, owner, name)
         body = check_object(await read_json(request, self.yard.max_body_bytes), _CHANGE)
         updated = await self.yard.deployments.update(caller, owner, name, _change(body))
         return answer(self.yard.wire(request).deployment(updated))
 
-    async def delete(self, request: Request, caller: Account) -> Response:
+    async def delete(self, request: Request, caller: Caller) -> Response:
         await self.yard.deployments.delete(caller, *_named(request))
         return Response(status_code=204)
 
-    async def releases(self, request: Request, caller: Account) -> Response:
+    async def releases(self, request: Request, caller: Caller) -> Response:
         page = await self.yard.deployments.releases(caller, *_named(request), parse_page(request, PAGE_SIZE))
         wire = self.yard.wire(request)
         return self.yard.page(request, page, [wire.release(row) for row in page.items])
 
-    async def roll_back(self, request: Request, caller: Account) -> Response:
+    async def roll_back(self, request: Request, caller: Caller) -> Response:
         owner, name = _named(request)
         await self.yard.deployments.get(caller, owner, name)
         body = check_object(await read_json(request, self.yard.max_body_bytes), _ROLLBACK)

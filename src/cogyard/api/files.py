@@ -19,7 +19,7 @@ from cogyard.api.route import resource
 from cogyard.api.streams import is_stream_of_files, open_stream
 from cogyard.api.wire import answer
 from cogyard.api.yard import Yard
-from cogyard.domain.catalog import Account
+from cogyard.domain.account import Caller, Scope
 from cogyard.domain.errors import InvalidField, InvalidFields, InvalidRequest, NotFound, TooLarge, UnsupportedMedia
 from cogyard.domain.file import File
 from cogyard.domain.values import FileId, JsonObject
@@ -38,7 +38,7 @@ def routes(yard: Yard) -> list[Route]:
     """The routes of this resource."""
     handlers = _Files(yard)
     guarded = yard.authenticated
-    get = guarded(handlers.get)
+    get = guarded(handlers.get, Scope.read)
 
     async def get_or_follow(request: Request) -> Response:
         """Streams of files stand beside the files, since clients go by the path (§10.4)."""
@@ -46,9 +46,9 @@ def routes(yard: Yard) -> list[Route]:
         return await open_stream(yard, request, name) if is_stream_of_files(name) else await get(request)
 
     return [
-        resource("/files", GET=guarded(handlers.list), POST=guarded(handlers.create)),
-        resource("/files/{id}", GET=get_or_follow, DELETE=guarded(handlers.delete)),
-        resource("/files/default/secret", GET=guarded(handlers.signing_key)),
+        resource("/files", GET=guarded(handlers.list, Scope.read), POST=guarded(handlers.create, Scope.run)),
+        resource("/files/{id}", GET=get_or_follow, DELETE=guarded(handlers.delete, Scope.run)),
+        resource("/files/default/secret", GET=guarded(handlers.signing_key, Scope.run)),
         resource("/files/{id}/download", GET=handlers.download),
         resource("/delivery/{id}/{name}", GET=handlers.deliver),
     ]
@@ -58,7 +58,7 @@ def routes(yard: Yard) -> list[Route]:
 class _Files:
     yard: Yard
 
-    async def create(self, request: Request, caller: Account) -> Response:
+    async def create(self, request: Request, caller: Caller) -> Response:
         async with _form(request, self.yard.uploads.limit_bytes) as form:
             content = form.get("content")
             if not isinstance(content, UploadFile):
@@ -69,16 +69,16 @@ class _Files:
             created = await self.yard.uploads.create(caller, upload, _pieces(content))
         return answer(self.yard.wire(request).file(created), 201)
 
-    async def list(self, request: Request, caller: Account) -> Response:
+    async def list(self, request: Request, caller: Caller) -> Response:
         page = await self.yard.uploads.list(caller, parse_page(request, PAGE_SIZE))
         wire = self.yard.wire(request)
         return self.yard.page(request, page, [wire.file(file) for file in page.items])
 
-    async def get(self, request: Request, caller: Account) -> Response:
+    async def get(self, request: Request, caller: Caller) -> Response:
         found = await self.yard.uploads.get(caller, FileId(request.path_params["id"]))
         return answer(self.yard.wire(request).file(found))
 
-    async def delete(self, request: Request, caller: Account) -> Response:
+    async def delete(self, request: Request, caller: Caller) -> Response:
         await self.yard.uploads.delete(caller, FileId(request.path_params["id"]))
         return Response(status_code=204)
 
@@ -90,7 +90,7 @@ class _Files:
         found = await self.yard.uploads.open_signed(file_id, query.get("owner", ""), int(expiry), signature)
         return _content(*found)
 
-    async def signing_key(self, _request: Request, caller: Account) -> Response:
+    async def signing_key(self, _request: Request, caller: Caller) -> Response:
         return answer({"key": await self.yard.uploads.signing_key(caller.id)})
 
     async def deliver(self, request: Request) -> Response:

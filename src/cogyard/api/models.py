@@ -14,7 +14,8 @@ from cogyard.api.search import query_models
 from cogyard.api.shown import show_model, show_models
 from cogyard.api.wire import answer
 from cogyard.api.yard import Yard
-from cogyard.domain.catalog import Account, Model, Visibility
+from cogyard.domain.account import Caller, Scope
+from cogyard.domain.catalog import Model, Visibility
 from cogyard.domain.errors import InvalidField, InvalidFields, InvalidResource, NotFound
 from cogyard.domain.values import Json, JsonObject, PredictionId, VersionId
 from cogyard.hardware import HARDWARE
@@ -56,17 +57,35 @@ def routes(yard: Yard) -> list[Route]:
     guarded = yard.authenticated
     model = "/models/{owner}/{name}"
     return [
-        resource("/models", GET=guarded(handlers.list), POST=guarded(handlers.create), QUERY=guarded(handlers.search)),
-        resource(model, GET=guarded(handlers.get), PATCH=guarded(handlers.update), DELETE=guarded(handlers.delete)),
-        resource(f"{model}/official", PUT=guarded(handlers.set_official)),
-        resource(f"{model}/readme", GET=guarded(handlers.readme)),
-        resource(f"{model}/examples", GET=guarded(handlers.examples), POST=guarded(handlers.add_example)),
-        resource(f"{model}/versions", GET=guarded(handlers.versions), POST=guarded(handlers.push)),
         resource(
-            f"{model}/versions/{{version}}", GET=guarded(handlers.version), DELETE=guarded(handlers.delete_version)
+            "/models",
+            GET=guarded(handlers.list, Scope.read),
+            POST=guarded(handlers.create, Scope.write),
+            QUERY=guarded(handlers.search, Scope.read),
         ),
-        resource(f"{model}/versions/{{version}}/promote", POST=guarded(handlers.promote)),
-        resource("/hardware", GET=guarded(handlers.hardware)),
+        resource(
+            model,
+            GET=guarded(handlers.get, Scope.read),
+            PATCH=guarded(handlers.update, Scope.write),
+            DELETE=guarded(handlers.delete, Scope.write),
+        ),
+        resource(f"{model}/official", PUT=guarded(handlers.set_official, Scope.admin)),
+        resource(f"{model}/readme", GET=guarded(handlers.readme, Scope.read)),
+        resource(
+            f"{model}/examples",
+            GET=guarded(handlers.examples, Scope.read),
+            POST=guarded(handlers.add_example, Scope.write),
+        ),
+        resource(
+            f"{model}/versions", GET=guarded(handlers.versions, Scope.read), POST=guarded(handlers.push, Scope.write)
+        ),
+        resource(
+            f"{model}/versions/{{version}}",
+            GET=guarded(handlers.version, Scope.read),
+            DELETE=guarded(handlers.delete_version, Scope.write),
+        ),
+        resource(f"{model}/versions/{{version}}/promote", POST=guarded(handlers.promote, Scope.write)),
+        resource("/hardware", GET=guarded(handlers.hardware, Scope.read)),
     ]
 
 
@@ -74,7 +93,7 @@ def routes(yard: Yard) -> list[Route]:
 class _Models:
     yard: Yard
 
-    async def list(self, request: Request, _caller: Account) -> Response:
+    async def list(self, request: Request, _caller: Caller) -> Response:
         order = parse_choice(
             request, "sort_by", [one.value for one in ModelOrder], ModelOrder.latest_version_created_at
         )
@@ -83,28 +102,28 @@ class _Models:
         page = await self.yard.models.list(ModelOrder(order), page_wanted)
         return self.yard.page(request, page, await show_models(self.yard, request, page.items))
 
-    async def search(self, request: Request, caller: Account) -> Response:
+    async def search(self, request: Request, caller: Caller) -> Response:
         return await query_models(self.yard, request, caller)
 
-    async def create(self, request: Request, caller: Account) -> Response:
+    async def create(self, request: Request, caller: Caller) -> Response:
         created = await self.yard.models.create(caller, _new_model(await read_json(request, self.yard.max_body_bytes)))
         return answer(await self._shown(request, created), 201)
 
-    async def get(self, request: Request, caller: Account) -> Response:
+    async def get(self, request: Request, caller: Caller) -> Response:
         return answer(await self._shown(request, await self._model(request, caller)))
 
-    async def update(self, request: Request, caller: Account) -> Response:
+    async def update(self, request: Request, caller: Caller) -> Response:
         owner, name = _named(request)
         await self.yard.models.get(caller, owner, name)
         body = check_object(await read_json(request, self.yard.max_body_bytes), _CHANGE)
         changes = {field: value for field, value in body.items() if value is None or isinstance(value, str)}
         return answer(await self._shown(request, await self.yard.models.update(caller, owner, name, changes)))
 
-    async def delete(self, request: Request, caller: Account) -> Response:
+    async def delete(self, request: Request, caller: Caller) -> Response:
         await self.yard.models.delete(caller, *_named(request))
         return Response(status_code=204)
 
-    async def set_official(self, request: Request, caller: Account) -> Response:
+    async def set_official(self, request: Request, caller: Caller) -> Response:
         owner, name = _named(request)
         body = check_object(await read_json(request, self.yard.max_body_bytes), _OFFICIAL)
         price = body.get("price")
@@ -117,20 +136,20 @@ class _Models:
         )
         return answer(await self._shown(request, changed))
 
-    async def readme(self, request: Request, caller: Account) -> Response:
+    async def readme(self, request: Request, caller: Caller) -> Response:
         model = await self._model(request, caller)
         if not model.readme:
             raise NotFound
         return Response(model.readme, media_type="text/plain")
 
-    async def examples(self, request: Request, caller: Account) -> Response:
+    async def examples(self, request: Request, caller: Caller) -> Response:
         owner, name = _named(request)
         examples = await self.yard.models.examples(caller, owner, name)
         wire = self.yard.wire(request)
         shown = [wire.prediction(example, is_example=True) for example in examples]
         return self.yard.page(request, Page(examples), shown)
 
-    async def add_example(self, request: Request, caller: Account) -> Response:
+    async def add_example(self, request: Request, caller: Caller) -> Response:
         owner, name = _named(request)
         body = await read_json(request, self.yard.max_body_bytes)
         prediction = body.get("prediction") if isinstance(body, dict) else None
@@ -139,7 +158,7 @@ class _Models:
         kept = await self.yard.models.add_example(caller, owner, name, PredictionId(prediction))
         return answer(self.yard.wire(request).prediction(kept, is_example=True), 201)
 
-    async def versions(self, request: Request, caller: Account) -> Response:
+    async def versions(self, request: Request, caller: Caller) -> Response:
         owner, name = _named(request)
         page = await self.yard.models.versions(
             caller,
@@ -151,33 +170,33 @@ class _Models:
         wire = self.yard.wire(request)
         return self.yard.page(request, page, [wire.version(version) for version in page.items])
 
-    async def version(self, request: Request, caller: Account) -> Response:
+    async def version(self, request: Request, caller: Caller) -> Response:
         owner, name = _named(request)
         found = await self.yard.models.version(caller, owner, name, VersionId(request.path_params["version"]))
         return answer(self.yard.wire(request).version(found))
 
-    async def delete_version(self, request: Request, caller: Account) -> Response:
+    async def delete_version(self, request: Request, caller: Caller) -> Response:
         owner, name = _named(request)
         await self.yard.models.delete_version(caller, owner, name, VersionId(request.path_params["version"]))
         return Response(status_code=202)
 
-    async def promote(self, request: Request, caller: Account) -> Response:
+    async def promote(self, request: Request, caller: Caller) -> Response:
         owner, name = _named(request)
         version = VersionId(request.path_params["version"])
         is_forced = request.query_params.get("force") == "true"
         promoted = await self.yard.models.promote(caller, owner, name, version, force=is_forced)
         return answer(await self._shown(request, promoted))
 
-    async def push(self, request: Request, caller: Account) -> Response:
+    async def push(self, request: Request, caller: Caller) -> Response:
         owner, name = _named(request)
         for field, value in (("owner", owner), ("name", name)):
             _check_name(field, value)
         return await push(self.yard, request, caller, (owner, name))
 
-    async def hardware(self, _request: Request, _caller: Account) -> Response:
+    async def hardware(self, _request: Request, _caller: Caller) -> Response:
         return answer([{"sku": kind.sku, "name": kind.name} for kind in HARDWARE])
 
-    async def _model(self, request: Request, caller: Account) -> Model:
+    async def _model(self, request: Request, caller: Caller) -> Model:
         return await self.yard.models.get(caller, *_named(request))
 
     async def _shown(self, request: Request, model: Model) -> dict[str, object]:

@@ -3,10 +3,10 @@
 from copy import deepcopy
 
 import cogyard
-from cogyard.api.openapi_catalog import CATALOG
+from cogyard.api.openapi_account_schemas import ACCOUNT_SCHEMAS
 from cogyard.api.openapi_operation import Operation
+from cogyard.api.openapi_operations import OPERATIONS
 from cogyard.api.openapi_parameters import PARAMETERS, PATH_WORDS
-from cogyard.api.openapi_running import RUNNING
 from cogyard.api.openapi_schemas import SCHEMAS
 from cogyard.domain.values import Json, JsonObject
 
@@ -26,6 +26,7 @@ _MEDIA = {
 
 
 _OWNED = {"owner": "$response.body#/owner", "name": "$response.body#/name"}
+_BY_USERNAME = {"username": "$response.body#/username"}
 _BY_ID = {"id": "$response.body#/id"}
 _LINKS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "predictions.create": (_BY_ID, ("predictions.get", "predictions.cancel")),
@@ -33,6 +34,11 @@ _LINKS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
     "trainings.create": (_BY_ID, ("trainings.get", "trainings.cancel")),
     "files.create": (_BY_ID, ("files.get", "files.delete")),
     "tokens.create": (_BY_ID, ("tokens.disable",)),
+    "users.create": (_BY_USERNAME, ("users.get", "users.update", "users.delete")),
+    "organizations.create": (
+        _BY_USERNAME,
+        ("organizations.get", "organizations.update", "organizations.delete", "organizations.members.put"),
+    ),
     "models.create": (_OWNED, ("models.get", "models.update", "models.delete", "models.versions.list")),
     "deployments.create": (
         _OWNED,
@@ -58,7 +64,7 @@ def document(base: str) -> JsonObject:
     OpenAPI 3.1 has no place for the QUERY method: what it does stands under `x-query`.
     """
     paths: JsonObject = {}
-    for operation in (*RUNNING, *CATALOG):
+    for operation in OPERATIONS:
         entry = paths.setdefault(operation.path, {})
         if isinstance(entry, dict):
             method = operation.method.lower()
@@ -76,7 +82,7 @@ def document(base: str) -> JsonObject:
         "paths": paths,
         "components": {
             "securitySchemes": {"bearerAuth": {"type": "http", "scheme": "bearer"}},
-            "schemas": SCHEMAS,
+            "schemas": {**SCHEMAS, **ACCOUNT_SCHEMAS},
         },
     }
     return deepcopy(whole)

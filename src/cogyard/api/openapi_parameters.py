@@ -16,12 +16,16 @@ PATH_WORDS: dict[str, tuple[str, JsonObject]] = {
     "version": ("The version's id, 64 hex digits.", _TEXT),
     "alias": ("The id that the version has elsewhere, 64 hex digits.", _TEXT),
     "id": ("Its id.", _TEXT),
+    "username": ("The account's username.", _TEXT),
+    "member": ("A user's username.", _TEXT),
     "slug": ("The collection's slug.", _TEXT),
     "token": ("From `urls.stream` of the prediction.", _TEXT),
     "page": ("The page's name.", _TEXT),
 }
 
 PARAMETERS: dict[str, JsonObject] = {
+    "account": _in("query", "account", "Username of another account that you act for or administer.", _TEXT),
+    "action": _in("query", "action", "Only acts of this operation, such as `tokens.create`.", _TEXT),
     "prefer": _in(
         "header",
         "Prefer",

@@ -15,7 +15,8 @@ _DURATION: JsonObject = {"type": "string", "pattern": "^([0-9]+h)?([0-9]+m)?([0-
 _HEX: JsonObject = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 
 
-def _object(required: list[str], **properties: JsonObject) -> JsonObject:
+def object_of(required: list[str], **properties: JsonObject) -> JsonObject:
+    """An object with these properties, some of them required."""
     names: list[Json] = list(required)
     return {"type": "object", "required": names, "properties": dict(properties)}
 
@@ -50,7 +51,7 @@ SCHEMAS: JsonObject = {
         "additionalProperties": False,
         "properties": _REQUEST,
     },
-    "Prediction": _object(
+    "Prediction": object_of(
         ["id", "model", "version", "input", "output", "error", "logs", "status", "data_removed", "created_at", "urls"],
         id={"type": "string", "pattern": "^[0-9a-z]{26}$"},
         model=_TEXT,
@@ -72,13 +73,13 @@ SCHEMAS: JsonObject = {
             "properties": {"predict_time": {"type": "number"}, "total_time": {"type": "number"}},
         },
         source={"type": "string", "enum": ["api", "web"]},
-        urls=_object(["get", "cancel", "web"], get=_URI, cancel=_URI, web=_URI, stream=_URI),
+        urls=object_of(["get", "cancel", "web"], get=_URI, cancel=_URI, web=_URI, stream=_URI),
         deployment=_TEXT,
         deadline=_TIME,
         webhook=_URI,
         webhook_events_filter=_EVENTS,
     ),
-    "TrainingRequest": _object(
+    "TrainingRequest": object_of(
         ["destination", "input"],
         destination={**_TEXT, "description": "`owner/name` of the model of yours that gets the new version."},
         input={**_OBJECT, "description": "By the `TrainingInput` schema of the version."},
@@ -89,27 +90,27 @@ SCHEMAS: JsonObject = {
         "allOf": [{"$ref": "#/components/schemas/Prediction"}],
         "description": "A prediction whose output is `{version, weights}`.",
     },
-    "Deployment": _object(
+    "Deployment": object_of(
         ["owner", "name", "current_release"],
         owner=_TEXT,
         name=_TEXT,
         current_release={"$ref": "#/components/schemas/Release"},
     ),
-    "Release": _object(
+    "Release": object_of(
         ["number", "model", "version", "created_at", "created_by", "configuration"],
         number={"type": "integer"},
         model=_TEXT,
         version=_HEX,
         created_at=_TIME,
         created_by={"$ref": "#/components/schemas/Account"},
-        configuration=_object(
+        configuration=object_of(
             ["hardware", "min_instances", "max_instances"],
             hardware=_TEXT,
             min_instances={"type": "integer"},
             max_instances={"type": "integer"},
         ),
     ),
-    "DeploymentRequest": _object(
+    "DeploymentRequest": object_of(
         ["name", "model", "version", "hardware", "min_instances", "max_instances"],
         name=_NAME,
         model={**_TEXT, "description": "`owner/name`."},
@@ -118,10 +119,10 @@ SCHEMAS: JsonObject = {
         min_instances=_COUNT,
         max_instances=_COUNT,
     ),
-    "DeploymentChange": _object([], version=_HEX, hardware=_TEXT, min_instances=_COUNT, max_instances=_COUNT),
-    "RollbackRequest": _object(["number"], number={"type": "integer", "minimum": 1}),
-    "CollectionItem": _object(["name", "slug", "description"], name=_TEXT, slug=_TEXT, description=_TEXT),
-    "Collection": _object(
+    "DeploymentChange": object_of([], version=_HEX, hardware=_TEXT, min_instances=_COUNT, max_instances=_COUNT),
+    "RollbackRequest": object_of(["number"], number={"type": "integer", "minimum": 1}),
+    "CollectionItem": object_of(["name", "slug", "description"], name=_TEXT, slug=_TEXT, description=_TEXT),
+    "Collection": object_of(
         ["name", "slug", "description", "full_description", "models"],
         name=_TEXT,
         slug=_TEXT,
@@ -129,23 +130,23 @@ SCHEMAS: JsonObject = {
         full_description=_MAYBE_TEXT,
         models={"type": "array", "items": {"$ref": "#/components/schemas/Model"}},
     ),
-    "CollectionRequest": _object(
+    "CollectionRequest": object_of(
         ["slug", "name"],
         slug={"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"},
         name={"type": "string", "minLength": 1, "maxLength": 200},
         description={"type": "string", "maxLength": 2000},
         full_description=_MAYBE_TEXT,
     ),
-    "CollectionChange": _object([], name=_TEXT, description=_TEXT, full_description=_MAYBE_TEXT),
-    "SearchResult": _object(
+    "CollectionChange": object_of([], name=_TEXT, description=_TEXT, full_description=_MAYBE_TEXT),
+    "SearchResult": object_of(
         ["query", "models", "collections", "pages"],
         query=_TEXT,
         models={
             "type": "array",
-            "items": _object(
+            "items": object_of(
                 ["model", "metadata"],
                 model={"$ref": "#/components/schemas/Model"},
-                metadata=_object(
+                metadata=object_of(
                     ["generated_description", "tags", "score"],
                     generated_description=_MAYBE_TEXT,
                     tags={"type": "array", "items": _TEXT},
@@ -155,7 +156,7 @@ SCHEMAS: JsonObject = {
         },
         collections={
             "type": "array",
-            "items": _object(
+            "items": object_of(
                 ["name", "slug", "description"],
                 name=_TEXT,
                 slug=_TEXT,
@@ -163,12 +164,12 @@ SCHEMAS: JsonObject = {
                 models={"type": "array", "items": _TEXT},
             ),
         },
-        pages={"type": "array", "items": _object(["name", "href"], name=_TEXT, href=_TEXT)},
+        pages={"type": "array", "items": object_of(["name", "href"], name=_TEXT, href=_TEXT)},
     ),
-    "SearchFault": _object(["detail"], detail=_TEXT),
-    "WebhookKey": _object(["key"], key={"type": "string", "pattern": "^whsec_[A-Za-z0-9+/=]+$"}),
-    "FilesKey": _object(["key"], key=_TEXT),
-    "Delivery": _object(
+    "SearchFault": object_of(["detail"], detail=_TEXT),
+    "WebhookKey": object_of(["key"], key={"type": "string", "pattern": "^whsec_[A-Za-z0-9+/=]+$"}),
+    "FilesKey": object_of(["key"], key=_TEXT),
+    "Delivery": object_of(
         ["id", "prediction", "event", "url", "state", "attempts", "created_at"],
         id=_TEXT,
         prediction=_TEXT,
@@ -189,13 +190,13 @@ SCHEMAS: JsonObject = {
             ("description", "readme", "github_url", "paper_url", "weights_url", "license_url"), _MAYBE_TEXT
         ),
     },
-    "OfficialRequest": _object(
+    "OfficialRequest": object_of(
         ["is_official"],
         is_official={"type": "boolean"},
-        price=_object(["unit", "amount"], unit=_TEXT, amount={"type": "number", "minimum": 0}, currency=_TEXT),
+        price=object_of(["unit", "amount"], unit=_TEXT, amount={"type": "number", "minimum": 0}, currency=_TEXT),
     ),
     "Document": {"type": "object"},
-    "ModelRequest": _object(
+    "ModelRequest": object_of(
         ["owner", "name", "visibility", "hardware"],
         owner=_TEXT,
         name=_NAME,
@@ -203,7 +204,7 @@ SCHEMAS: JsonObject = {
         hardware=_TEXT,
         **_LINKS,
     ),
-    "Model": _object(
+    "Model": object_of(
         ["url", "owner", "name", "visibility", "run_count", "default_example", "latest_version"],
         url=_URI,
         owner=_TEXT,
@@ -216,7 +217,7 @@ SCHEMAS: JsonObject = {
         created_at=_TIME,
         **_LINKS,
     ),
-    "Version": _object(
+    "Version": object_of(
         ["id", "created_at", "cog_version", "openapi_schema"],
         id=_HEX,
         created_at=_TIME,
@@ -228,8 +229,8 @@ SCHEMAS: JsonObject = {
         "additionalProperties": False,
         "properties": {"version": {**_HEX, "description": "By default the latest one."}},
     },
-    "Alias": _object(["id", "version", "created_at"], id=_HEX, version=_HEX, created_at=_TIME),
-    "PushEvent": _object(
+    "Alias": object_of(["id", "version", "created_at"], id=_HEX, version=_HEX, created_at=_TIME),
+    "PushEvent": object_of(
         ["event"],
         event={"type": "string", "enum": ["log", "ping", "version", "error"]},
         step=_TEXT,
@@ -242,29 +243,29 @@ SCHEMAS: JsonObject = {
         detail=_TEXT,
         status={"type": "integer"},
     ),
-    "ExampleRequest": _object(["prediction"], prediction=_TEXT),
-    "Hardware": _object(["sku", "name"], sku=_TEXT, name=_TEXT),
-    "Upload": _object(
+    "ExampleRequest": object_of(["prediction"], prediction=_TEXT),
+    "Hardware": object_of(["sku", "name"], sku=_TEXT, name=_TEXT),
+    "Upload": object_of(
         ["content"],
         content={"type": "string", "format": "binary"},
         filename=_TEXT,
         type=_TEXT,
         metadata={"type": "string", "description": "A JSON object."},
     ),
-    "File": _object(
+    "File": object_of(
         ["id", "name", "content_type", "size", "etag", "checksums", "metadata", "created_at", "expires_at", "urls"],
         id=_TEXT,
         name=_TEXT,
         content_type=_TEXT,
         size={"type": "integer"},
         etag=_TEXT,
-        checksums=_object(["sha256", "md5"], sha256=_TEXT, md5=_TEXT),
+        checksums=object_of(["sha256", "md5"], sha256=_TEXT, md5=_TEXT),
         metadata=_OBJECT,
         created_at=_TIME,
         expires_at=_MAYBE_TIME,
-        urls=_object(["get"], get=_URI),
+        urls=object_of(["get"], get=_URI),
     ),
-    "Account": _object(
+    "Account": object_of(
         ["type", "username", "name"],
         type={"type": "string", "enum": ["user", "organization"]},
         username=_TEXT,
@@ -272,22 +273,10 @@ SCHEMAS: JsonObject = {
         github_url=_URI,
         avatar_url=_URI,
     ),
-    "Token": _object(
-        ["id", "name", "prefix", "created_at", "last_used_at", "disabled_at"],
-        id={"type": "integer"},
-        name=_TEXT,
-        prefix=_TEXT,
-        token=_TEXT,
-        created_at=_TIME,
-        last_used_at=_MAYBE_TIME,
-        disabled_at=_MAYBE_TIME,
-    ),
-    "TokenRequest": _object(["name"], name={"type": "string", "minLength": 1, "maxLength": 100}),
-    "TokenList": _object(["results"], results={"type": "array", "items": {"$ref": "#/components/schemas/Token"}}),
-    "Health": _object(
+    "Health": object_of(
         ["status", "version", "reasons"], status=_TEXT, version=_TEXT, reasons={"type": "array", "items": _TEXT}
     ),
-    "Problem": _object(
+    "Problem": object_of(
         ["detail"],
         title=_TEXT,
         detail=_TEXT,
@@ -296,8 +285,8 @@ SCHEMAS: JsonObject = {
         breaking_changes={"type": "array", "items": _TEXT},
         invalid_fields={
             "type": "array",
-            "items": _object(["type", "field", "description"], type=_TEXT, field=_TEXT, description=_TEXT),
+            "items": object_of(["type", "field", "description"], type=_TEXT, field=_TEXT, description=_TEXT),
         },
-        errors={"type": "array", "items": _object(["detail"], pointer=_TEXT, detail=_TEXT)},
+        errors={"type": "array", "items": object_of(["detail"], pointer=_TEXT, detail=_TEXT)},
     ),
 }

@@ -17,7 +17,7 @@ from cogyard.api.errors import fault, render
 from cogyard.api.request import body_chunks
 from cogyard.api.wire import Wire, to_bytes
 from cogyard.api.yard import Yard
-from cogyard.domain.catalog import Account
+from cogyard.domain.account import Caller
 from cogyard.domain.errors import CogyardError, InvalidRequest, StorageFull, TooLarge
 from cogyard.models import Pushed
 from cogyard.ports import BuildLine
@@ -28,7 +28,7 @@ PING_INTERVAL = 5.0
 _NO_SPACE = 28
 
 
-async def push(yard: Yard, request: Request, caller: Account, model: tuple[str, str]) -> Response:
+async def push(yard: Yard, request: Request, caller: Caller, model: tuple[str, str]) -> Response:
     """Receive the folder, then answer with the build's stream. Raises for what is wrong before the build begins."""
     await yard.models.may_push(caller, model[0])
     archive = await _receive(yard, request)
@@ -68,7 +68,7 @@ def _discard(path: Path | None) -> None:
 
 
 async def _build(
-    yard: Yard, wire: Wire, caller: Account, model: tuple[str, str], archive: Path, *, force: bool
+    yard: Yard, wire: Wire, caller: Caller, model: tuple[str, str], archive: Path, *, force: bool
 ) -> AsyncIterator[bytes]:
     lines: asyncio.Queue[BuildLine | None] = asyncio.Queue()
     building = asyncio.create_task(yard.models.push(caller, *model, archive, lines.put, force=force))

@@ -13,7 +13,8 @@ from cogyard.api.route import resource
 from cogyard.api.shown import show_models
 from cogyard.api.wire import answer
 from cogyard.api.yard import Yard
-from cogyard.domain.catalog import Account, Collection, Model
+from cogyard.domain.account import Caller
+from cogyard.domain.catalog import Collection, Model
 from cogyard.domain.discovery import describe_schema, search_terms, words
 from cogyard.domain.errors import InvalidRequest
 from cogyard.models import PAGE_SIZE
@@ -37,8 +38,8 @@ class _Search:
     yard: Yard
 
     async def search(self, request: Request) -> Response:
-        if request.headers.get("authorization"):
-            await self.yard.accounts.authenticate(request.headers["authorization"])
+        if headers := request.headers.getlist("authorization"):
+            await self.yard.tokens.authenticate(headers)
         question = request.query_params.get("query", "")
         if not question.strip():
             # this resource's errors have no other key and are plain JSON (§1.4)
@@ -88,7 +89,7 @@ def _words_of(collection: Collection) -> set[str]:
     return set(words(f"{collection.slug} {collection.name} {collection.description}"))
 
 
-async def query_models(yard: Yard, request: Request, _caller: Account) -> Response:
+async def query_models(yard: Yard, request: Request, _caller: Caller) -> Response:
     """The raw text, or the text as a JSON string, whatever its content type says (§3.6)."""
     body = await read_body(request, yard.max_body_bytes)
     try:

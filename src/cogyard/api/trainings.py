@@ -11,7 +11,7 @@ from cogyard.api.request import parse_page
 from cogyard.api.route import resource
 from cogyard.api.wire import answer
 from cogyard.api.yard import CREATES, POLLS, Yard
-from cogyard.domain.catalog import Account
+from cogyard.domain.account import Caller, Scope
 from cogyard.domain.prediction import PredictionKind
 from cogyard.domain.values import PredictionId, VersionId
 from cogyard.predictions import PAGE_SIZE
@@ -23,10 +23,12 @@ def routes(yard: Yard) -> list[Route]:
     handlers = _Trainings(yard)
     guarded = yard.authenticated
     return [
-        resource("/models/{owner}/{name}/versions/{version}/trainings", POST=guarded(handlers.create, CREATES)),
-        resource("/trainings", GET=guarded(handlers.list)),
-        resource("/trainings/{id}", GET=guarded(handlers.get, POLLS)),
-        resource("/trainings/{id}/cancel", POST=guarded(handlers.cancel)),
+        resource(
+            "/models/{owner}/{name}/versions/{version}/trainings", POST=guarded(handlers.create, Scope.write, CREATES)
+        ),
+        resource("/trainings", GET=guarded(handlers.list, Scope.read)),
+        resource("/trainings/{id}", GET=guarded(handlers.get, Scope.read, POLLS)),
+        resource("/trainings/{id}/cancel", POST=guarded(handlers.cancel, Scope.run)),
     ]
 
 
@@ -34,7 +36,7 @@ def routes(yard: Yard) -> list[Route]:
 class _Trainings:
     yard: Yard
 
-    async def create(self, request: Request, caller: Account) -> Response:
+    async def create(self, request: Request, caller: Caller) -> Response:
         owner, name = request.path_params["owner"], request.path_params["name"]
         version = VersionId(request.path_params["version"])
         await self.yard.models.version(caller, owner, name, version)
@@ -44,16 +46,16 @@ class _Trainings:
         wire = self.yard.wire(request)
         return answer(wire.prediction(created), 201, {"Location": wire.prediction_url(created)})
 
-    async def list(self, request: Request, caller: Account) -> Response:
+    async def list(self, request: Request, caller: Caller) -> Response:
         kind = PredictionKind.training
         page = await self.yard.predictions.list(caller, parse_page(request, PAGE_SIZE), kind=kind)
         wire = self.yard.wire(request)
         return self.yard.page(request, page, [wire.prediction(row) for row in page.items])
 
-    async def get(self, request: Request, caller: Account) -> Response:
+    async def get(self, request: Request, caller: Caller) -> Response:
         found = await self.yard.predictions.get(caller, PredictionId(request.path_params["id"]))
         return answer(self.yard.wire(request).prediction(found))
 
-    async def cancel(self, request: Request, caller: Account) -> Response:
+    async def cancel(self, request: Request, caller: Caller) -> Response:
         canceled = await self.yard.predictions.cancel(caller, PredictionId(request.path_params["id"]))
         return answer(self.yard.wire(request).prediction(canceled))

@@ -10,7 +10,7 @@ from cogyard.api.request import parse_page
 from cogyard.api.route import resource
 from cogyard.api.wire import answer
 from cogyard.api.yard import Yard
-from cogyard.domain.catalog import Account
+from cogyard.domain.account import Caller, Scope
 from cogyard.domain.values import DeliveryId, PredictionId
 from cogyard.hooks import PAGE_SIZE
 
@@ -20,9 +20,9 @@ def routes(yard: Yard) -> list[Route]:
     handlers = _Webhooks(yard)
     guarded = yard.authenticated
     return [
-        resource("/webhooks/default/secret", GET=guarded(handlers.secret)),
-        resource("/webhooks/deliveries", GET=guarded(handlers.deliveries)),
-        resource("/webhooks/deliveries/{id}/resend", POST=guarded(handlers.resend)),
+        resource("/webhooks/default/secret", GET=guarded(handlers.secret, Scope.run)),
+        resource("/webhooks/deliveries", GET=guarded(handlers.deliveries, Scope.read)),
+        resource("/webhooks/deliveries/{id}/resend", POST=guarded(handlers.resend, Scope.run)),
     ]
 
 
@@ -30,16 +30,16 @@ def routes(yard: Yard) -> list[Route]:
 class _Webhooks:
     yard: Yard
 
-    async def secret(self, _request: Request, caller: Account) -> Response:
+    async def secret(self, _request: Request, caller: Caller) -> Response:
         return answer({"key": await self.yard.hooks.key(caller.id)})
 
-    async def deliveries(self, request: Request, caller: Account) -> Response:
+    async def deliveries(self, request: Request, caller: Caller) -> Response:
         named = request.query_params.get("prediction")
         prediction = None if named is None else PredictionId(named)
         page = await self.yard.hooks.list(caller, prediction, parse_page(request, PAGE_SIZE))
         wire = self.yard.wire(request)
         return self.yard.page(request, page, [wire.delivery(row) for row in page.items])
 
-    async def resend(self, request: Request, caller: Account) -> Response:
+    async def resend(self, request: Request, caller: Caller) -> Response:
         again = await self.yard.hooks.resend(caller, DeliveryId(request.path_params["id"]))
         return answer(self.yard.wire(request).delivery(again), 202)

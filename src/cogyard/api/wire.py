@@ -11,7 +11,8 @@ from urllib.parse import quote
 import orjson
 from starlette.responses import Response
 
-from cogyard.domain.catalog import Account, Collection, Model, Token, Version
+from cogyard.domain.account import Account
+from cogyard.domain.catalog import Collection, Model, Version
 from cogyard.domain.deployment import Deployment, Release
 from cogyard.domain.file import File
 from cogyard.domain.prediction import Prediction, PredictionKind, Status, StreamKind
@@ -50,17 +51,6 @@ class Wire:
         if account.avatar_url:
             shown["avatar_url"] = account.avatar_url
         return shown
-
-    def token(self, token: Token) -> dict[str, object]:
-        """An extension of ours; never the secret."""
-        return {
-            "id": token.id,
-            "name": token.name,
-            "prefix": token.prefix,
-            "created_at": token.created_at,
-            "last_used_at": token.last_used_at,
-            "disabled_at": token.disabled_at,
-        }
 
     def prediction(
         self, prediction: Prediction, *, status: Status | None = None, is_example: bool = False

@@ -10,28 +10,34 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cogyard.accounts import Accounts
+from cogyard.api.acts import action_of, details_of
 from cogyard.api.errors import render
 from cogyard.api.refusals import Refusals
 from cogyard.api.request import base_url, page_url
 from cogyard.api.wire import Wire, answer
+from cogyard.audit import Audit
 from cogyard.collections import Collections
 from cogyard.deployments import Deployments
-from cogyard.domain.catalog import Account
+from cogyard.domain.account import Caller, Scope
 from cogyard.domain.errors import CogyardError, RateLimited
 from cogyard.domain.prediction import StreamKind
 from cogyard.domain.values import FileId, PredictionId
 from cogyard.hooks import Hooks
 from cogyard.models import Models
-from cogyard.ports import Clock, Limiter, Page, Rate
+from cogyard.ports import Allowance, Clock, Limiter, Page, Rate
 from cogyard.predictions import Predictions
+from cogyard.tokens import Tokens, require
 from cogyard.trainings import Trainings
 from cogyard.uploads import Uploads
 
-Handler = Callable[[Request, Account], Awaitable[Response]]
+Handler = Callable[[Request, Caller], Awaitable[Response]]
 """A handler that knows its caller."""
 
 REQUESTS, CREATES, POLLS = "requests", "creates", "polls"
 """The kinds of requests that are counted apart (§1.6)."""
+
+READING = frozenset({"GET", "HEAD", "QUERY"})
+"""Methods that change nothing."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -51,6 +57,8 @@ class Yard:
     """Everything behind the API."""
 
     accounts: Accounts
+    tokens: Tokens
+    audit: Audit
     models: Models
     collections: Collections
     deployments: Deployments
@@ -63,6 +71,8 @@ class Yard:
     limiter: Limiter
     #: requests of each kind that an account may make in a minute; a kind that is missing is not limited
     rates: Mapping[str, Rate]
+    #: the same for each of its tokens
+    token_rates: Mapping[str, Rate]
     #: a folder for bodies that are too large for memory
     spool: Path
     output_ttl: timedelta
@@ -76,22 +86,27 @@ class Yard:
     #: creates that were refused for now, whose retries are new ones
     refusals: Refusals = field(default_factory=Refusals)
 
-    def authenticated(self, handler: Handler, kind: str = REQUESTS) -> Endpoint:
-        """The endpoint that runs `handler` for a caller with a valid token, within the rate limit of its kind.
+    def authenticated(self, handler: Handler, scope: Scope, kind: str = REQUESTS) -> Endpoint:
+        """The endpoint that runs `handler` for a caller whose token has the scope, within the rate limits of its kind.
 
-        Every answer but a 401 tells what is left of the limit (§1.3).
+        Every answer but a 401 tells what is left of the limits (§1.3). What changes more than the caller's own
+        predictions and files is an act: it is in the audit log before it is done.
         """
-        rate = self.rates.get(kind)
+        is_act = scope in (Scope.write, Scope.admin)
 
         async def endpoint(request: Request) -> Response:
-            caller = await self.accounts.authenticate(request.headers.get("authorization"))
-            allowance = self.limiter.take(caller.username, rate) if rate is not None else None
+            caller = await self.tokens.authenticate(request.headers.getlist("authorization"))
+            allowance = self._take(caller, kind)
             try:
                 if allowance is not None and not allowance.is_allowed:
                     if kind == CREATES:
                         self.refusals.note(request, self.clock.now())
                     raise RateLimited(math.ceil(allowance.wait))
-                response = await handler(request, caller)
+                require(caller, scope)
+                if is_act and request.method not in READING:
+                    response = await self._act(handler, request, caller)
+                else:
+                    response = await handler(request, caller)
             except CogyardError as error:
                 response = render(error)
             if allowance is not None:
@@ -100,6 +115,26 @@ class Yard:
             return response
 
         return endpoint
+
+    def _take(self, caller: Caller, kind: str) -> Allowance | None:
+        """Count a request of the account and of its token; None where neither has a limit."""
+        named = ((f"account {caller.id}", self.rates), (f"token {caller.token}", self.token_rates))
+        claims = [(who, rates[kind]) for who, rates in named if kind in rates]
+        return self.limiter.take(claims) if claims else None
+
+    async def _act(self, handler: Handler, request: Request, caller: Caller) -> Response:
+        query = f"?{request.url.query}" if request.url.query else ""
+        address = None if request.client is None else request.client.host
+        number = await self.audit.begin(caller, action_of(request), request.scope["path"] + query, address)
+        try:
+            response = await handler(request, caller)
+        except CogyardError as error:
+            response = render(error)
+        except Exception:
+            await self.audit.end(number, 500, details_of(request))
+            raise
+        await self.audit.end(number, response.status_code, details_of(request))
+        return response
 
     def base(self, request: Request) -> str:
         """`scheme://host` for the URLs of this answer; who came by a borrowed name knows no other address."""

@@ -1,52 +1,18 @@
-"""Accounts, models and versions, and how callers name them."""
+"""Models and versions, and how callers name them."""
 
 import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from cogyard.domain.account import Account, Caller
 from cogyard.domain.errors import InvalidRequest
 from cogyard.domain.prediction import StreamKind
-from cogyard.domain.values import AccountId, FileId, Json, JsonObject, ModelId, PredictionId, TokenId, VersionId
+from cogyard.domain.values import AccountId, FileId, Json, JsonObject, ModelId, PredictionId, VersionId
 
 VERSION_ID = re.compile(r"[0-9a-f]{64}")
 _NAME = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
 _MODEL_NAME = re.compile(rf"({_NAME})/({_NAME})", re.IGNORECASE)
-
-
-class AccountKind(StrEnum):
-    """The wire's words (`api-contract.md` §3.1)."""
-
-    user = "user"
-    organization = "organization"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """Who owns models and predictions."""
-
-    id: AccountId
-    kind: AccountKind
-    username: str
-    name: str
-    created_at: datetime
-    github_url: str | None = None
-    avatar_url: str | None = None
-    is_admin: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Token:
-    """An API token's record. The secret itself is never kept, only its SHA-256."""
-
-    id: TokenId
-    account: AccountId
-    name: str
-    #: first characters of the secret, enough to find and to recognise it
-    prefix: str
-    created_at: datetime
-    last_used_at: datetime | None = None
-    disabled_at: datetime | None = None
 
 
 class Visibility(StrEnum):
@@ -209,12 +175,17 @@ def parse_model_name(text: str) -> tuple[str, str]:
 
 def may_see(caller: Account, model: Model) -> bool:
     """Whether the model exists for the caller."""
-    return model.visibility is Visibility.public or model.account == caller.id or caller.is_admin
+    return model.visibility is Visibility.public or may_change(caller, model)
 
 
 def may_change(caller: Account, model: Model) -> bool:
     """Whether the caller may change the model."""
-    return caller.is_admin or model.account == caller.id
+    return (caller.is_admin or model.account == caller.id) and is_for(caller, model.full_name)
+
+
+def is_for(caller: Account, model: str) -> bool:
+    """Whether the caller's token is for the model `owner/name`; an account itself is for every one."""
+    return not isinstance(caller, Caller) or caller.is_for(model)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from cogyard.domain.catalog import Account
+from cogyard.domain.account import Account
+from cogyard.domain.catalog import is_for
 from cogyard.domain.queue import deployment_queue
 from cogyard.domain.values import AccountId, DeploymentId, QueueId, VersionId
 
@@ -62,4 +63,5 @@ class Deployment:
 
 def may_use(caller: Account, deployment: Deployment) -> bool:
     """Whether the deployment exists for the caller: it is its account's alone (§12)."""
-    return deployment.account == caller.id or caller.is_admin
+    is_theirs = deployment.account == caller.id or caller.is_admin
+    return is_theirs and is_for(caller, deployment.current.model)

@@ -16,8 +16,8 @@ from cogyard.domain.file import Content
 from cogyard.domain.instance import Instance
 from cogyard.domain.meaning import Vector
 from cogyard.domain.values import FileId, InstanceId, JsonObject, QueueId, VersionId
+from cogyard.ports.accounts import AccountStore, AuditStore, Holdings, TokenStore
 from cogyard.ports.catalog import (
-    AccountStore,
     CatalogStore,
     CollectionStore,
     DeploymentStore,
@@ -41,6 +41,7 @@ from cogyard.ports.predictions import (
 __all__ = [
     "AccountStore",
     "Allowance",
+    "AuditStore",
     "BuildLine",
     "Builder",
     "Built",
@@ -54,6 +55,7 @@ __all__ = [
     "Embedder",
     "FileStore",
     "Files",
+    "Holdings",
     "InstanceStore",
     "Launch",
     "Limiter",
@@ -71,6 +73,7 @@ __all__ = [
     "SecretStore",
     "Store",
     "TimeStore",
+    "TokenStore",
     "Topic",
     "VectorStore",
     "VersionUsers",
@@ -110,8 +113,11 @@ class Allowance:
 class Limiter(Protocol):
     """Counts requests. The counters of several servers may stand in one place."""
 
-    def take(self, who: str, rate: Rate) -> Allowance:
-        """Count one request of `who`."""
+    def take(self, claims: Sequence[tuple[str, Rate]]) -> Allowance:
+        """Count one request for each of several (who, rate); none of them, when one has no room for it.
+
+        The allowance is that of the claim with the least left.
+        """
         ...
 
 
@@ -154,6 +160,8 @@ class Embedder(Protocol):
 
 class Store(
     AccountStore,
+    TokenStore,
+    AuditStore,
     CatalogStore,
     VectorStore,
     CollectionStore,

@@ -1,4 +1,4 @@
-"""What the house needs of a store for accounts, models, collections and deployments."""
+"""What the house needs of a store for models, collections and deployments."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,47 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from cogyard.domain.catalog import Account, AccountKind, Alias, Collection, Model, Token, Version
+from cogyard.domain.catalog import Alias, Collection, Model, Version
 from cogyard.domain.deployment import Deployment, Release
 from cogyard.domain.meaning import Vector
 from cogyard.domain.prediction import Prediction
 from cogyard.domain.schedule import Target
-from cogyard.domain.values import AccountId, DeploymentId, ModelId, PredictionId, TokenId, VersionId
+from cogyard.domain.values import AccountId, DeploymentId, ModelId, PredictionId, VersionId
 from cogyard.ports.paging import Page, PageRequest
-
-
-class AccountStore(Protocol):
-    """Accounts and tokens."""
-
-    async def create_account(
-        self, username: str, kind: AccountKind, name: str, at: datetime, *, is_admin: bool
-    ) -> Account:
-        """A new account. Raises `Conflict` when the username is taken (letter case does not tell names apart)."""
-        ...
-
-    async def get_account(self, username: str) -> Account | None:
-        """The account of that name, in any letter case."""
-        ...
-
-    async def get_account_by_id(self, account: AccountId) -> Account:
-        """The account of that number."""
-        ...
-
-    async def create_token(self, account: AccountId, name: str, secret: str, at: datetime) -> Token:
-        """Record a token by the hash of its secret; recording one that exists enables it and returns it."""
-        ...
-
-    async def find_token(self, secret: str) -> tuple[Token, Account] | None:
-        """Who bears this secret; None when unknown or disabled."""
-        ...
-
-    async def list_tokens(self, account: AccountId) -> Sequence[Token]:
-        """The account's tokens, newest first, disabled ones too."""
-        ...
-
-    async def disable_token(self, account: AccountId, token: TokenId, at: datetime) -> Token | None:
-        """Disable one; None when the account has no such token."""
-        ...
 
 
 class ModelOrder(StrEnum):

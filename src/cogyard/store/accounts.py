@@ -1,86 +1,164 @@
-"""Statements of accounts, tokens and the server's own secrets."""
+"""Statements of accounts, members of organizations, and the server's own secrets."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, RowMapping, Table, delete, func, insert, select, update
 
-from cogyard.domain.catalog import Account, AccountKind, Token
+from cogyard.domain.account import Account, AccountKind, Member, Role
 from cogyard.domain.errors import Conflict
-from cogyard.domain.values import AccountId, TokenId
-from cogyard.store.rows import Values, to_account, to_token
-from cogyard.store.tables import accounts, secrets, tokens
+from cogyard.domain.file import FileKind
+from cogyard.domain.values import AccountId
+from cogyard.ports import Holdings, Page, PageRequest
+from cogyard.store.account_tables import accounts, members, tokens
+from cogyard.store.paging import cut
+from cogyard.store.rows import Values, to_account
+from cogyard.store.tables import deployments, files, models, secrets
 
-PREFIX_CHARACTERS = 8
-"""How much of a token is kept readable, to recognise it by: `r8_` and five more."""
+NO_ADMIN = "The yard would be left without an admin; make somebody else an admin first."
+
+_MOST_NAMED = 5
 
 
-def create_account(connection: Connection, values: Values) -> Account:
+def create(connection: Connection, values: Values) -> Account:
     """A new account. Raises `Conflict` when the username is taken."""
     key = str(values["username"]).lower()
-    if get_account(connection, key) is not None:
-        raise Conflict(f"The username {values['username']} is taken.")
+    if connection.execute(select(accounts.c.id).where(accounts.c.key == key)).one_or_none() is not None:
+        raise Conflict(f"The username {values['username']} is taken.", "username")
     row = connection.execute(insert(accounts).returning(*accounts.columns), {**values, "key": key}).mappings().one()
     return to_account(row)
 
 
-def get_account(connection: Connection, username: str) -> Account | None:
+def get(connection: Connection, username: str) -> Account | None:
     """By name, in any letter case."""
-    row = connection.execute(select(accounts).where(accounts.c.key == username.lower())).mappings().one_or_none()
+    wanted = select(accounts).where(accounts.c.key == username.lower(), accounts.c.deleted_at.is_(None))
+    row = connection.execute(wanted).mappings().one_or_none()
     return None if row is None else to_account(row)
 
 
-def get_account_by_id(connection: Connection, account: AccountId) -> Account:
+def get_by_id(connection: Connection, account: AccountId) -> Account:
     """By number."""
     return to_account(connection.execute(select(accounts).where(accounts.c.id == account)).mappings().one())
 
 
-def account_values(username: str, kind: AccountKind, name: str, at: datetime, *, is_admin: bool) -> Values:
-    """The columns of a new account."""
-    return {"username": username, "kind": kind.value, "name": name, "created_at": at, "is_admin": is_admin}
+def page(connection: Connection, kind: AccountKind, request: PageRequest, member: AccountId | None) -> Page[Account]:
+    """The oldest first."""
+    wanted = select(accounts).where(accounts.c.kind == kind.value, accounts.c.deleted_at.is_(None))
+    if member is not None:
+        mine = select(members.c.organization).where(members.c.account == member)
+        wanted = wanted.where(accounts.c.id.in_(mine))
+    rows, neighbours = cut(connection, wanted, (accounts.c.id,), request)
+    return Page([to_account(row) for row in rows], *neighbours)
 
 
-def create_token(connection: Connection, values: Values) -> Token:
-    """Record a token, or enable and rename the one with the same secret."""
-    found = connection.execute(select(tokens).where(tokens.c.hash == values["hash"])).mappings().one_or_none()
-    if found is None:
-        return to_token(connection.execute(insert(tokens).returning(*tokens.columns), values).mappings().one())
-    changes = {"disabled_at": None, "account": values["account"], "name": values["name"]}
-    step = update(tokens).where(tokens.c.id == found["id"]).values(**changes).returning(*tokens.columns)
-    return to_token(connection.execute(step).mappings().one())
+def change(connection: Connection, before: Account, after: Account) -> Account:
+    """Store what is otherwise. Raises `Conflict`."""
+    names = ("name", "role", "disabled_at", "deleted_at")
+    told, wanted = asdict(before), asdict(after)
+    changes = {name: wanted[name] for name in names if told[name] != wanted[name]}
+    if changes:
+        if "role" in changes:
+            changes["role"] = after.role.value
+        connection.execute(update(accounts).where(accounts.c.id == after.id).values(**changes))
+        if before.is_admin and before.is_active:
+            _check_admins(connection)
+    return get_by_id(connection, after.id)
 
 
-def find_token(connection: Connection, token_hash: str) -> tuple[Token, Account] | None:
-    """Who bears the secret with this hash; None when unknown or disabled."""
-    wanted = select(tokens).where(tokens.c.hash == token_hash, tokens.c.disabled_at.is_(None))
+def remove(connection: Connection, account: AccountId, at: datetime) -> Holdings | None:
+    """Delete it, unless something stands against it. Raises `Conflict`."""
+    held = Holdings(
+        models=_names(connection, models, account),
+        deployments=_names(connection, deployments, account),
+    )
+    if held.models or held.deployments:
+        return held
+    connection.execute(update(accounts).where(accounts.c.id == account).values(deleted_at=at))
+    _check_admins(connection)
+    connection.execute(delete(members).where((members.c.account == account) | (members.c.organization == account)))
+    theirs = (tokens.c.account == account) | (tokens.c.member == account)
+    connection.execute(update(tokens).where(theirs, tokens.c.disabled_at.is_(None)).values(disabled_at=at))
+    uploads = (files.c.account == account) & (files.c.kind == FileKind.upload.value)
+    connection.execute(update(files).where(uploads).values(expires_at=at))
+    return None
+
+
+def _names(connection: Connection, table: Table, account: AccountId) -> list[str]:
+    columns = table.c
+    mine = select(columns.owner, columns.name).where(columns.account == account).order_by(columns.id)
+    return [f"{row.owner}/{row.name}" for row in connection.execute(mine.limit(_MOST_NAMED))]
+
+
+def _check_admins(connection: Connection) -> None:
+    active = accounts.c.disabled_at.is_(None) & accounts.c.deleted_at.is_(None)
+    admins = select(func.count()).where(accounts.c.role == Role.admin.value, accounts.c.kind == "user", active)
+    if connection.execute(admins).scalar_one() == 0:
+        raise Conflict(NO_ADMIN)
+
+
+# --- members --------------------------------------------------------------------------------------------------------
+
+_MEMBERS = select(members, accounts.c.username).join(accounts, accounts.c.id == members.c.account)
+
+
+def list_members(connection: Connection, organization: AccountId) -> Sequence[Member]:
+    """By name."""
+    wanted = _MEMBERS.where(members.c.organization == organization).order_by(accounts.c.key)
+    return [_to_member(row) for row in connection.execute(wanted).mappings()]
+
+
+def get_member(connection: Connection, organization: AccountId, account: AccountId) -> Member | None:
+    """One of them."""
+    wanted = _MEMBERS.where(members.c.organization == organization, members.c.account == account)
     row = connection.execute(wanted).mappings().one_or_none()
-    if row is None:
-        return None
-    owner = connection.execute(select(accounts).where(accounts.c.id == row["account"])).mappings().one()
-    return to_token(row), to_account(owner)
+    return None if row is None else _to_member(row)
 
 
-def list_tokens(connection: Connection, account: AccountId) -> Sequence[Token]:
-    """Newest first."""
-    wanted = select(tokens).where(tokens.c.account == account).order_by(tokens.c.id.desc())
-    return [to_token(row) for row in connection.execute(wanted).mappings()]
+def _to_member(row: RowMapping) -> Member:
+    return Member(**{**row, "role": Role(row["role"])})
 
 
-def disable_token(connection: Connection, account: AccountId, token: TokenId, at: datetime) -> Token | None:
-    """Disable one; the time of an earlier disabling stays."""
-    wanted = select(tokens).where(tokens.c.id == token, tokens.c.account == account)
-    row = connection.execute(wanted).mappings().one_or_none()
-    if row is None or row["disabled_at"] is not None:
-        return None if row is None else to_token(row)
-    step = update(tokens).where(tokens.c.id == token).values(disabled_at=at).returning(*tokens.columns)
-    return to_token(connection.execute(step).mappings().one())
+def put_member(
+    connection: Connection, organization: AccountId, account: AccountId, role: Role, at: datetime, *, force: bool
+) -> None:
+    """Add one, or change her role. Raises `Conflict`."""
+    mine = (members.c.organization == organization) & (members.c.account == account)
+    before = get_member(connection, organization, account)
+    if before is None:
+        values: Values = {"organization": organization, "account": account, "role": role.value, "since": at}
+        connection.execute(insert(members), values)
+    else:
+        connection.execute(update(members).where(mine).values(role=role.value))
+        if before.role is Role.admin and not force:
+            _check_member_admins(connection, organization)
 
 
-def note_use(connection: Connection, token: TokenId, at: datetime) -> None:
-    """Remember when a token was last used."""
-    connection.execute(update(tokens).where(tokens.c.id == token).values(last_used_at=at))
+def remove_member(
+    connection: Connection, organization: AccountId, account: AccountId, at: datetime, *, force: bool
+) -> bool:
+    """Remove one and disable the tokens that she held. Raises `Conflict`."""
+    before = get_member(connection, organization, account)
+    if before is None:
+        return False
+    mine = (members.c.organization == organization) & (members.c.account == account)
+    connection.execute(delete(members).where(mine))
+    if before.role is Role.admin and not force:
+        _check_member_admins(connection, organization)
+    held = (tokens.c.account == organization) & (tokens.c.member == account) & tokens.c.disabled_at.is_(None)
+    connection.execute(update(tokens).where(held).values(disabled_at=at))
+    return True
 
 
+def _check_member_admins(connection: Connection, organization: AccountId) -> None:
+    """An organization whose members can not be changed by any of them would be a dead end."""
+    mine = members.c.organization == organization
+    left = connection.execute(select(func.count()).where(mine, members.c.role == Role.admin.value)).scalar_one()
+    if left == 0:
+        raise Conflict("The organization would be left without an admin; make another member an admin first.")
+
+
+# --- the server's own secrets ---------------------------------------------------------------------------------------
 def get_secret(connection: Connection, name: str, make: Callable[[], str]) -> str:
     """The secret, made the first time."""
     found = connection.execute(select(secrets.c.value).where(secrets.c.name == name)).scalar_one_or_none()

@@ -11,7 +11,7 @@ from cogyard.domain.queue import deployment_queue
 from cogyard.domain.schedule import Target
 from cogyard.domain.values import AccountId, DeploymentId, VersionId
 from cogyard.ports import Page, PageRequest
-from cogyard.store.accounts import get_account_by_id
+from cogyard.store.accounts import get_by_id as get_account_by_id
 from cogyard.store.paging import cut
 from cogyard.store.rows import from_release, to_deployment, to_release
 from cogyard.store.tables import deployments, models, releases

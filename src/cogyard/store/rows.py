@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
-from cogyard.domain.catalog import Account, AccountKind, BuildConfig, Model, Price, Token, Version, Visibility
+from cogyard.domain.account import Account, AccountKind, Role, Scope, Token, in_order
+from cogyard.domain.catalog import BuildConfig, Model, Price, Version, Visibility
 from cogyard.domain.deployment import Deployment, Release
 from cogyard.domain.file import Content, File, FileKind
 from cogyard.domain.instance import Instance, InstanceState
@@ -18,14 +19,28 @@ Values = dict[str, Any]
 
 def to_account(row: RowMapping) -> Account:
     """An account."""
-    fields = {name: row[name] for name in ("id", "username", "name", "created_at", "github_url", "avatar_url")}
-    return Account(kind=AccountKind(row["kind"]), is_admin=row["is_admin"], **fields)
+    fields = {name: row[name] for name in Account.__dataclass_fields__ if name not in ("kind", "role")}
+    return Account(kind=AccountKind(row["kind"]), role=Role(row["role"]), **fields)
 
 
 def to_token(row: RowMapping) -> Token:
     """A token's record."""
-    names = ("id", "account", "name", "prefix", "created_at", "last_used_at", "disabled_at")
-    return Token(**{name: row[name] for name in names})
+    fields = {name: row[name] for name in Token.__dataclass_fields__ if name not in ("scopes", "models")}
+    scopes, models = row["scopes"], row["models"]
+    return Token(
+        scopes=frozenset(Scope) if scopes is None else frozenset(Scope(scope) for scope in scopes),
+        models=None if models is None else frozenset(models),
+        **fields,
+    )
+
+
+def from_token(token: Token) -> Values:
+    """A token's columns, but `id` and what is known of its secret."""
+    fields = {name: getattr(token, name) for name in Token.__dataclass_fields__ if name not in ("id", "prefix")}
+    is_for_all = token.scopes == frozenset(Scope)
+    fields["scopes"] = None if is_for_all else [scope.value for scope in in_order(token.scopes)]
+    fields["models"] = None if token.models is None else sorted(token.models)
+    return fields
 
 
 def to_model(row: RowMapping) -> Model:

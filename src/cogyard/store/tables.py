@@ -1,9 +1,10 @@
-"""The relational schema, one definition for every dialect; it repeats the invariants of the domain as constraints."""
+"""The relational schema of models and of what runs, one definition for every dialect.
 
-from datetime import UTC, datetime, timedelta
+It repeats the invariants of the domain as constraints. Accounts have their tables in `account_tables`.
+"""
+
 from typing import Any
 
-import orjson
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -15,91 +16,14 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
     false,
 )
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-class Json(TypeDecorator[Any]):
-    """JSON as text; SQL's NULL is JSON's null."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ANN401
-        """To the database."""
-        return None if value is None else orjson.dumps(value).decode()
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ANN401
-        """From the database."""
-        return None if value is None else orjson.loads(value)
-
-
-class Time(TypeDecorator[datetime]):
-    """An aware UTC time as microseconds since 1970: sorts right in every dialect and loses no zone."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """To the database."""
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        """From the database."""
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
-
-
-Number = BigInteger().with_variant(Integer, "sqlite")
-"""A row number: SQLite counts by itself only where the type is INTEGER."""
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-accounts = Table(
-    "accounts",
-    metadata,
-    Column("id", Number, primary_key=True, autoincrement=True),
-    #: the username in lower case: names that differ in case only are one name
-    Column("key", String(64), nullable=False, unique=True),
-    Column("kind", String(16), nullable=False),
-    Column("username", String(64), nullable=False),
-    Column("name", Text, nullable=False),
-    Column("created_at", Time, nullable=False),
-    Column("github_url", Text),
-    Column("avatar_url", Text),
-    Column("is_admin", Boolean, nullable=False),
-)
-
-tokens = Table(
-    "tokens",
-    metadata,
-    Column("id", Number, primary_key=True, autoincrement=True),
-    Column("account", Number, ForeignKey("accounts.id"), nullable=False, index=True),
-    Column("name", Text, nullable=False),
-    Column("prefix", String(12), nullable=False),
-    #: SHA-256 of the secret, in hex
-    Column("hash", String(64), nullable=False, unique=True),
-    Column("created_at", Time, nullable=False),
-    Column("last_used_at", Time),
-    Column("disabled_at", Time),
-)
+from cogyard.store.columns import Json, Number, Time, metadata
 
 models = Table(
     "models",

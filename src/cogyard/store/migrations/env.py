@@ -2,7 +2,8 @@
 
 from alembic import context
 
-from cogyard.store.tables import metadata
+from cogyard.store import account_tables, tables  # noqa: F401 - they fill the metadata
+from cogyard.store.columns import metadata
 
 
 def run() -> None:

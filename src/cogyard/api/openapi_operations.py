@@ -1,0 +1,8 @@
+"""Every route that `openapi` describes."""
+
+from cogyard.api.openapi_accounts import ACCOUNTS
+from cogyard.api.openapi_catalog import CATALOG
+from cogyard.api.openapi_operation import Operation
+from cogyard.api.openapi_running import RUNNING
+
+OPERATIONS: tuple[Operation, ...] = (*RUNNING, *CATALOG, *ACCOUNTS)

@@ -1,0 +1,129 @@
+"""Tokens (an extension): make, list, disable."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from cogyard.api.acts import note
+from cogyard.api.request import read_json
+from cogyard.api.route import resource
+from cogyard.api.wire import answer
+from cogyard.api.yard import Yard
+from cogyard.domain.account import Caller, Scope, Token, in_order
+from cogyard.domain.catalog import parse_model_name
+from cogyard.domain.errors import InvalidRequest, InvalidResource, NotFound
+from cogyard.domain.values import AccountId, Json, JsonObject, TokenId
+from cogyard.tokens import NewToken
+from cogyard.validation import check_object
+
+_MOST_MODELS = 100
+
+_NEW: JsonObject = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "account": {"type": "string"},
+        "scopes": {"type": "array", "items": {"type": "string", "enum": [scope.value for scope in Scope]}},
+        "models": {"type": "array", "items": {"type": "string"}, "maxItems": _MOST_MODELS},
+        "expires_at": {"type": ["string", "null"]},
+    },
+    "required": ["name"],
+    "additionalProperties": False,
+}
+
+
+def routes(yard: Yard) -> list[Route]:
+    """The routes of this resource."""
+    handlers = _Tokens(yard)
+    guarded = yard.authenticated
+    return [
+        resource(
+            "/tokens",
+            GET=guarded(handlers.list, Scope.admin),
+            POST=guarded(handlers.create, Scope.admin),
+        ),
+        resource("/tokens/{id}/disable", POST=guarded(handlers.disable, Scope.admin)),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tokens:
+    yard: Yard
+
+    async def list(self, request: Request, caller: Caller) -> Response:
+        found = await self.yard.tokens.list(caller, request.query_params.get("account"))
+        names = await self.yard.tokens.names(found)
+        return answer({"results": [shown(token, names) for token in found]})
+
+    async def create(self, request: Request, caller: Caller) -> Response:
+        wanted = _wanted(check_object(await read_json(request, self.yard.max_body_bytes), _NEW))
+        token, secret = await self.yard.tokens.create(caller, wanted)
+        told = shown(token, await self.yard.tokens.names([token]))
+        note(request, token=token.id, **{name: told[name] for name in ("name", "account", "scopes", "models")})
+        return answer({**told, "token": secret}, 201)
+
+    async def disable(self, request: Request, caller: Caller) -> Response:
+        number = request.path_params["id"]
+        if not number.isdecimal() or len(number) > 18:
+            raise NotFound
+        disabled = await self.yard.tokens.disable(caller, TokenId(int(number)))
+        note(request, name=disabled.name)
+        return answer(shown(disabled, await self.yard.tokens.names([disabled])))
+
+
+def shown(token: Token, names: Mapping[AccountId, str]) -> JsonObject:
+    """What is told of a token; never its secret. `names` has the usernames of accounts."""
+    models: Json = None if token.models is None else [*sorted(token.models)]
+    return {
+        "id": token.id,
+        "name": token.name,
+        "prefix": token.prefix,
+        "account": names[token.account],
+        "member": None if token.member is None else names[token.member],
+        "scopes": [scope.value for scope in in_order(token.scopes)],
+        "models": models,
+        "created_at": _time(token.created_at),
+        "expires_at": _time(token.expires_at),
+        "last_used_at": _time(token.last_used_at),
+        "disabled_at": _time(token.disabled_at),
+    }
+
+
+def _time(time: datetime | None) -> str | None:
+    return None if time is None else time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _wanted(body: JsonObject) -> NewToken:
+    """Raises `InvalidResource`."""
+    account, scopes, models = body.get("account"), body.get("scopes"), body.get("models")
+    return NewToken(
+        name=str(body["name"]),
+        account=account if isinstance(account, str) else None,
+        scopes=frozenset(Scope(str(scope)) for scope in scopes) if isinstance(scopes, list) else None,
+        models=frozenset(_model(model) for model in models) if isinstance(models, list) else None,
+        expires_at=_expiry(body.get("expires_at")),
+    )
+
+
+def _model(given: Json) -> str:
+    try:
+        owner, name = parse_model_name(str(given))
+    except InvalidRequest as error:
+        raise InvalidResource("models", str(error)) from None
+    return f"{owner}/{name}".lower()
+
+
+def _expiry(given: Json) -> datetime | None:
+    if not isinstance(given, str):
+        return None
+    try:
+        time = datetime.fromisoformat(given)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidResource(
+            "expires_at", f"{given[:60]!r} is not a time; write ISO 8601, for example 2027-01-31T12:00:00Z"
+        ) from None
