@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Protocol
 
-from cogyard.domain.account import Account
-from cogyard.domain.catalog import may_see, parse_model_name
+from cogyard.domain.account import Caller
+from cogyard.domain.catalog import check_token, may_see, parse_model_name
 from cogyard.domain.deployment import Deployment, Release, may_use
 from cogyard.domain.errors import InvalidRequest, InvalidResource, NotFound
 from cogyard.domain.values import DeploymentId, VersionId
@@ -69,7 +69,7 @@ class Deployments:
         self._limits = limits
         self._has_instances = has_instances
 
-    async def create(self, caller: Account, name: str, wanted: ReleaseChange) -> Deployment:
+    async def create(self, caller: Caller, name: str, wanted: ReleaseChange) -> Deployment:
         """A new deployment of the caller's with its first release. Raises `InvalidResource`, `Conflict`."""
         now = self._clock.now()
         empty = Release(
@@ -96,18 +96,18 @@ class Deployments:
         self._bus.publish(("queue", created.queue))
         return created
 
-    async def get(self, caller: Account, owner: str, name: str) -> Deployment:
+    async def get(self, caller: Caller, owner: str, name: str) -> Deployment:
         """One of the caller's. Raises `NotFound`."""
         found = await self._store.get_deployment(owner, name)
         if found is None or not may_use(caller, found):
             raise NotFound
         return found
 
-    async def list(self, caller: Account, page: PageRequest) -> Page[Deployment]:
+    async def list(self, caller: Caller, page: PageRequest) -> Page[Deployment]:
         """The caller's, newest first."""
-        return await self._store.list_deployments(caller.id, page)
+        return await self._store.list_deployments(caller.id, page, caller.models)
 
-    async def update(self, caller: Account, owner: str, name: str, wanted: ReleaseChange) -> Deployment:
+    async def update(self, caller: Caller, owner: str, name: str, wanted: ReleaseChange) -> Deployment:
         """Release it with changes; what changes nothing makes no release. Raises `NotFound`, `InvalidResource`."""
         deployment = await self.get(caller, owner, name)
         while True:
@@ -120,7 +120,7 @@ class Deployments:
                 return await self._released(replace(deployment, current=new))
             deployment = await self.get(caller, owner, name)  # another change was quicker; this one comes on top
 
-    async def roll_back(self, caller: Account, owner: str, name: str, number: int) -> Deployment:
+    async def roll_back(self, caller: Caller, owner: str, name: str, number: int) -> Deployment:
         """Release it anew as an earlier release had it. Raises `NotFound`, `InvalidResource`."""
         deployment = await self.get(caller, owner, name)
         page = PageRequest(limit=1, cursor=(number + 1,))
@@ -141,11 +141,11 @@ class Deployments:
             ),
         )
 
-    async def releases(self, caller: Account, owner: str, name: str, page: PageRequest) -> Page[Release]:
+    async def releases(self, caller: Caller, owner: str, name: str, page: PageRequest) -> Page[Release]:
         """Its releases, newest first. Raises `NotFound`."""
         return await self._store.list_releases((await self.get(caller, owner, name)).id, page)
 
-    async def delete(self, caller: Account, owner: str, name: str) -> None:
+    async def delete(self, caller: Caller, owner: str, name: str) -> None:
         """Delete one that is offline and that nobody has used lately. Raises `NotFound`, `InvalidRequest`."""
         deployment = await self.get(caller, owner, name)
         if deployment.current.min_instances > 0 or self._has_instances(deployment.id):
@@ -159,7 +159,7 @@ class Deployments:
             )
         await self._store.delete_deployment(deployment.id)
 
-    async def _changed(self, caller: Account, release: Release, wanted: ReleaseChange) -> Release:
+    async def _changed(self, caller: Caller, release: Release, wanted: ReleaseChange) -> Release:
         """The release with the changes. Raises `InvalidResource` naming the field at fault."""
         name = release.model if wanted.model is None else wanted.model
         changed = replace(
@@ -181,13 +181,14 @@ class Deployments:
             raise InvalidResource("max_instances", "must be greater than or equal to min_instances")
         return changed
 
-    async def _version(self, caller: Account, name: str, version: str) -> VersionId:
+    async def _version(self, caller: Caller, name: str, version: str) -> VersionId:
         try:
             model = await self._store.get_model(*parse_model_name(name))
         except InvalidRequest as error:
             raise InvalidResource("model", str(error)) from None
         if model is None or not may_see(caller, model):
             raise InvalidResource("model", f"there is no model {name}")
+        check_token(caller, model.full_name)
         found = await self._store.get_model_version(model.id, VersionId(version))
         if found is None:
             raise InvalidResource("version", f"{model.full_name} has no version {version[:80]!r}")

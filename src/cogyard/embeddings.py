@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 
 from cogyard.creation import NewPrediction
-from cogyard.domain.account import Account
+from cogyard.domain.account import Caller
 from cogyard.domain.errors import CogyardError
 from cogyard.domain.meaning import Vector
 from cogyard.domain.prediction import Prediction, Status
@@ -44,7 +44,7 @@ class Registry(CatalogStore, VectorStore, Protocol):
 class Runs(Protocol):
     """Runs predictions."""
 
-    async def create(self, caller: Account, version: str, wanted: NewPrediction) -> Prediction:
+    async def create(self, caller: Caller, version: str, wanted: NewPrediction) -> Prediction:
         """Store a prediction of `owner/name:id`."""
         ...
 
@@ -59,7 +59,7 @@ class Embeddings:
     The model takes `texts`, a list of strings, and gives a list of as many lists of numbers.
     """
 
-    def __init__(self, store: Registry, runs: Runs, account: Account, model: tuple[str, str]) -> None:
+    def __init__(self, store: Registry, runs: Runs, account: Caller, model: tuple[str, str]) -> None:
         self._store = store
         self._runs = runs
         self._account = account

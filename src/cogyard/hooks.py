@@ -4,16 +4,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-from cogyard.domain.account import Account
+from cogyard.domain.account import Caller
 from cogyard.domain.errors import InvalidRequest, NotFound
 from cogyard.domain.values import AccountId, DeliveryId, PredictionId
 from cogyard.domain.webhook import Delivery, DeliveryState, WebhookEvent
-from cogyard.ports import Bus, Clock, DeliveryStore, Page, PageRequest, SecretStore
+from cogyard.ports import Bus, Clock, DeliveryStore, Page, PageRequest, PredictionStore, SecretStore
 
 PAGE_SIZE = 100
 
 
-class Registry(DeliveryStore, SecretStore, Protocol):
+class Registry(DeliveryStore, PredictionStore, SecretStore, Protocol):
     """What these use cases need of the store."""
 
 
@@ -30,18 +30,19 @@ class Hooks:
         """The account's signing key, `whsec_` and base64; made the first time (`api-contract.md` §3.4)."""
         return await self._store.get_secret(f"webhook {account}", self._new_key)
 
-    async def list(self, caller: Account, prediction: PredictionId | None, page: PageRequest) -> Page[Delivery]:
+    async def list(self, caller: Caller, prediction: PredictionId | None, page: PageRequest) -> Page[Delivery]:
         """The caller's deliveries, newest first."""
-        return await self._store.list_deliveries(caller.id, prediction, page)
+        return await self._store.list_deliveries(caller.id, prediction, page, caller.models)
 
-    async def resend(self, caller: Account, delivery: DeliveryId) -> Delivery:
+    async def resend(self, caller: Caller, delivery: DeliveryId) -> Delivery:
         """Send one again, whatever came of it before.
 
         Raises `NotFound`, and `InvalidRequest` for output and logs that were told while a prediction ran: they were
         not kept, and the same id must not say something else.
         """
         found = await self._store.get_delivery(caller.id, delivery)
-        if found is None:
+        told = None if found is None else await self._store.get_prediction(found.prediction)
+        if found is None or not caller.is_for("" if told is None else told.model):
             raise NotFound
         if found.body is None and found.event in (WebhookEvent.output, WebhookEvent.logs):
             raise InvalidRequest(

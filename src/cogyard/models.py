@@ -6,7 +6,17 @@ from pathlib import Path
 from typing import Protocol
 
 from cogyard.domain.account import Account, AccountKind, Role
-from cogyard.domain.catalog import VERSION_ID, Alias, Model, Price, Version, Visibility, may_change, may_see
+from cogyard.domain.catalog import (
+    VERSION_ID,
+    Alias,
+    Model,
+    Price,
+    Version,
+    Visibility,
+    check_token,
+    may_change,
+    may_see,
+)
 from cogyard.domain.compatibility import breaking_changes
 from cogyard.domain.errors import BreakingChange, Conflict, Forbidden, InvalidRequest, InvalidResource, NotFound
 from cogyard.domain.meaning import fuse
@@ -86,6 +96,7 @@ class Models:
         """A new model without versions. Raises `Forbidden`, `Conflict`, `InvalidResource`."""
         if wanted.owner.lower() != caller.username.lower():
             raise Forbidden(f"You may not create models for {wanted.owner}; use your own account, {caller.username}.")
+        check_token(caller, f"{wanted.owner}/{wanted.name}")
         check_hardware(wanted.hardware)
         return await self._store.create_model(
             Model(
@@ -261,10 +272,11 @@ class Models:
         await self._store.add_example(model.id, prediction)
         return found
 
-    async def may_push(self, caller: Account, owner: str) -> None:
-        """Raises `Forbidden` when the caller may not push models of this owner; admins may for all."""
+    async def may_push(self, caller: Account, owner: str, name: str) -> None:
+        """Raises `Forbidden` when the caller may not push this model; admins may push for every owner."""
         if not caller.is_admin and owner.lower() != caller.username.lower():
             raise Forbidden(f"You may not push models of {owner}; use your own account, {caller.username}.")
+        check_token(caller, f"{owner}/{name}")
 
     async def push(
         self,
@@ -281,7 +293,7 @@ class Models:
         Raises `Forbidden`, `BuildFailed`, `StorageFull`; then neither model nor owner is made. Raises `BreakingChange`
         for an official model whose callers it would break, unless forced; then the model stays as it is.
         """
-        await self.may_push(caller, owner)
+        await self.may_push(caller, owner, name)
         built = await self._builder.build(archive, report)
         before = await self._store.get_model(owner, name)
         if before is not None:

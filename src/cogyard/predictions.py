@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from cogyard.creation import NewPrediction, announce, once_of
-from cogyard.domain.account import Account
-from cogyard.domain.catalog import Model, Reference, Version, may_see, parse_reference
+from cogyard.domain.account import Caller
+from cogyard.domain.catalog import Model, Reference, Version, check_token, may_see, parse_reference
 from cogyard.domain.deployment import may_use
 from cogyard.domain.errors import Disabled, InvalidVersion, NotFound
 from cogyard.domain.events import CancelRequested
@@ -75,7 +75,7 @@ class Predictions:
         self._community_by_name = community_by_name
         self._validators = Validators()
 
-    async def create(self, caller: Account, version: str, wanted: NewPrediction) -> Prediction:
+    async def create(self, caller: Caller, version: str, wanted: NewPrediction) -> Prediction:
         """Store a prediction of the named version; it is on disk when this returns.
 
         `version` has one of the forms of `api-contract.md` §5.1; `owner/name` alone is for official models. Raises
@@ -87,7 +87,7 @@ class Predictions:
         model, found = await self._resolve(caller, reference)
         return await self._create(caller, _on_model(model, found), wanted)
 
-    async def create_for_model(self, caller: Account, owner: str, name: str, wanted: NewPrediction) -> Prediction:
+    async def create_for_model(self, caller: Caller, owner: str, name: str, wanted: NewPrediction) -> Prediction:
         """The same for an official model (§4.8). Raises `NotFound` when there is none, `InvalidFields`, `Conflict`."""
         try:
             model, version = await self._resolve(caller, Reference(owner, name))
@@ -95,7 +95,7 @@ class Predictions:
             raise NotFound from None
         return await self._create(caller, _on_model(model, version), wanted)
 
-    async def create_for_deployment(self, caller: Account, owner: str, name: str, wanted: NewPrediction) -> Prediction:
+    async def create_for_deployment(self, caller: Caller, owner: str, name: str, wanted: NewPrediction) -> Prediction:
         """The same for one of the caller's deployments, by its current release.
 
         Raises `NotFound`, `Disabled`, `InvalidFields`, `Conflict`.
@@ -112,16 +112,16 @@ class Predictions:
         place = _Place(version=version, model=release.model, queue=deployment.queue, deployment=deployment.full_name)
         return await self._create(caller, place, wanted)
 
-    async def get(self, caller: Account, prediction: PredictionId) -> Prediction:
+    async def get(self, caller: Caller, prediction: PredictionId) -> Prediction:
         """One of the caller's predictions. Raises `NotFound`."""
         found = await self._store.get_prediction(prediction)
-        if found is None or found.account != caller.id:
+        if found is None or found.account != caller.id or not caller.is_for(found.model):
             raise NotFound
         return found
 
     async def list(
         self,
-        caller: Account,
+        caller: Caller,
         page: PageRequest,
         *,
         created_after: datetime | None = None,
@@ -134,11 +134,16 @@ class Predictions:
             oldest = self._clock.now() - WEB_LISTED
             created_after = max(created_after, oldest) if created_after else oldest
         wanted = PredictionFilter(
-            account=caller.id, kind=kind, created_after=created_after, created_before=created_before, source=source
+            account=caller.id,
+            kind=kind,
+            created_after=created_after,
+            created_before=created_before,
+            source=source,
+            models=caller.models,
         )
         return await self._store.list_predictions(wanted, page)
 
-    async def cancel(self, caller: Account, prediction: PredictionId) -> Prediction:
+    async def cancel(self, caller: Caller, prediction: PredictionId) -> Prediction:
         """Ask for its end; what has ended stays as it is. Raises `NotFound`.
 
         A queued one is `canceled` in the answer. A running one is told, and has a second to obey before the answer
@@ -191,12 +196,13 @@ class Predictions:
                 break
         return found
 
-    async def _resolve(self, caller: Account, reference: Reference) -> tuple[Model, Version]:
+    async def _resolve(self, caller: Caller, reference: Reference) -> tuple[Model, Version]:
         if reference.owner is None or reference.name is None:
             return await self._resolve_bare(caller, reference.version)
         model = await self._store.get_model(reference.owner, reference.name)
         if model is None or not may_see(caller, model):
             raise InvalidVersion
+        check_token(caller, model.full_name)
         if reference.version is None and not (model.is_official or self._community_by_name):
             raise InvalidVersion
         wanted = reference.version or model.latest_version
@@ -205,16 +211,19 @@ class Predictions:
             raise InvalidVersion
         return model, version
 
-    async def _resolve_bare(self, caller: Account, wanted: VersionId | None) -> tuple[Model, Version]:
+    async def _resolve_bare(self, caller: Caller, wanted: VersionId | None) -> tuple[Model, Version]:
         if wanted is None:
             raise InvalidVersion
-        for model in await self._store.models_of_version(wanted):
+        seen = [model for model in await self._store.models_of_version(wanted) if may_see(caller, model)]
+        for model in seen:
             version = await self._store.get_model_version(model.id, wanted)
-            if version is not None and may_see(caller, model):
+            if version is not None and caller.is_for(model.full_name):
                 return model, version
+        if seen:
+            check_token(caller, seen[0].full_name)
         raise InvalidVersion
 
-    async def _create(self, caller: Account, place: _Place, wanted: NewPrediction) -> Prediction:
+    async def _create(self, caller: Caller, place: _Place, wanted: NewPrediction) -> Prediction:
         version = place.version
         self._validators.of(version).check(wanted.input)
         now = self._clock.now()

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Protocol
 
 from cogyard.creation import NewPrediction, announce, once_of
-from cogyard.domain.account import Account
-from cogyard.domain.catalog import Model, Version, may_change, may_see, parse_model_name
+from cogyard.domain.account import Caller
+from cogyard.domain.catalog import Model, Version, check_token, may_change, may_see, parse_model_name
 from cogyard.domain.compatibility import breaking_changes
 from cogyard.domain.errors import BreakingChange, CogyardError, InvalidRequest, InvalidVersion, NotFound
 from cogyard.domain.events import Event, Failed, Output, Succeeded
@@ -48,7 +48,7 @@ class Trainings:
 
     async def create(
         self,
-        caller: Account,
+        caller: Caller,
         model: tuple[str, str],
         version: VersionId,
         destination: str,
@@ -100,16 +100,17 @@ class Trainings:
         files = {f"/0{pointer or '/weights'}": file for pointer, file in training.output_files.items()}
         return [Output(items=(told,), files=files), Succeeded(at=self._clock.now())]
 
-    async def _trainable(self, caller: Account, name: tuple[str, str], version: VersionId) -> tuple[Model, Version]:
+    async def _trainable(self, caller: Caller, name: tuple[str, str], version: VersionId) -> tuple[Model, Version]:
         model = await self._store.get_model(*name)
         found = await self._store.get_model_version(model.id, version) if model is not None else None
         if model is None or found is None or not may_see(caller, model):
             raise NotFound
+        check_token(caller, model.full_name)
         if not found.is_trainable:
             raise InvalidVersion(f"{model.full_name} cannot be trained: its cog.yaml names no train function.")
         return model, found
 
-    async def _destination(self, caller: Account, destination: str) -> Model:
+    async def _destination(self, caller: Caller, destination: str) -> Model:
         try:
             model = await self._store.get_model(*parse_model_name(destination))
         except InvalidRequest:

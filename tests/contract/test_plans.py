@@ -34,8 +34,8 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]
     [
         lambda on: deliveries.due(on, NOW, 500, ()),
         lambda on: deliveries.next_due(on, NOW),
-        lambda on: deliveries.page(on, ACCOUNT, None, HERE),
-        lambda on: deliveries.page(on, ACCOUNT, PredictionId("p"), HERE),
+        lambda on: deliveries.page(on, ACCOUNT, None, HERE, None),
+        lambda on: deliveries.page(on, ACCOUNT, PredictionId("p"), HERE, frozenset({"acme/model"})),
         lambda on: predictions.claimed(on, None, NOW),
         lambda on: predictions.claimed(on, InstanceId("i"), None),
         lambda on: predictions.waiting(on, QueueId("q")),

@@ -30,7 +30,7 @@ _NO_SPACE = 28
 
 async def push(yard: Yard, request: Request, caller: Caller, model: tuple[str, str]) -> Response:
     """Receive the folder, then answer with the build's stream. Raises for what is wrong before the build begins."""
-    await yard.models.may_push(caller, model[0])
+    await yard.models.may_push(caller, *model)
     archive = await _receive(yard, request)
     force = request.query_params.get("force") == "true"
     lines = _build(yard, yard.wire(request), caller, model, archive, force=force)

@@ -11,6 +11,7 @@ import typer
 from cogyard import __version__
 from cogyard.cli.client import Client, connect
 from cogyard.cli.groups import HELP, Force
+from cogyard.cli.people import HELP as PEOPLE
 from cogyard.cli.terminal import CliError, Exit, Terminal, wants_color
 
 Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many rows.")]
@@ -60,11 +61,13 @@ def _build(state: _State) -> typer.Typer:
     app = typer.Typer(name="cogyard", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True)(state.options)
     from cogyard.cli import groups as more
-    from cogyard.cli import resources
+    from cogyard.cli import people, resources
     from cogyard.cli.verify import verify_commands
 
     for command in (_push(state), _run(state), more.train_command(state.speak), _doctor(state)):
         app.command()(command)
+    for name, command in people.audit_commands(state.speak).items():
+        app.command(name)(command)
     # the options behind the program's name are its own
     app.command("stand-in", context_settings={"allow_interspersed_args": False})(_stand_in(state))
 
@@ -76,7 +79,9 @@ def _build(state: _State) -> typer.Typer:
         "collections": more.collection_commands(state.speak),
         "files": more.file_commands(state.speak),
         "webhooks": more.webhook_commands(state.speak),
-        "token": _token_commands(state, resources),
+        "token": people.token_commands(state.speak),
+        "user": people.user_commands(state.speak),
+        "org": people.organization_commands(state.speak),
         "verify": verify_commands(lambda: (state.terminal, state.url, state.token)),
     }
     for name, commands in groups.items():
@@ -97,7 +102,7 @@ _GROUP_HELP = {
     "models": "Look at models and their versions.",
     "predictions": "Look at predictions, follow and cancel them.",
     **HELP,
-    "token": "Make, list and disable API tokens.",
+    **PEOPLE,
     "verify": "Try whether a server keeps the API's reference.",
 }
 
@@ -234,22 +239,6 @@ def _training_commands(state: _State, resources: Any) -> dict[str, Callable[...,
 
     of_predictions = _prediction_commands(state, resources)
     return {"list": list_trainings, **{name: of_predictions[name] for name in ("show", "cancel", "logs")}}
-
-
-def _token_commands(state: _State, resources: Any) -> dict[str, Callable[..., None]]:  # noqa: ANN401 - a module
-    def list_tokens() -> None:
-        """List your tokens, without their secrets."""
-        state.speak(resources.list_tokens)
-
-    def create(name: Annotated[str, typer.Argument(help="What it is for.")]) -> None:
-        """Make a token and show it, once."""
-        state.speak(lambda client, terminal: resources.create_token(client, terminal, name))
-
-    def disable(token: Annotated[int, typer.Argument(metavar="ID")]) -> None:
-        """Disable a token."""
-        state.speak(lambda client, terminal: resources.disable_token(client, terminal, token))
-
-    return {"list": list_tokens, "create": create, "disable": disable}
 
 
 def _own_arguments(arguments: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""`cogyard models`, `predictions` and `token`: look at what is there, and end or make some of it."""
+"""`cogyard models` and `predictions`: look at what is there, and end some of it."""
 
 import asyncio
 import json
@@ -109,45 +109,6 @@ async def show_logs(client: Client, terminal: Terminal, prediction: str, *, foll
         if not follow or found.get("status") not in ("starting", "processing"):
             return
         await asyncio.sleep(FOLLOW_PAUSE)
-
-
-async def list_tokens(client: Client, terminal: Terminal) -> None:
-    """One's own tokens, newest first; never the secrets."""
-    found = await client.get_object("/tokens")
-    if terminal.as_json:
-        terminal.document(found)
-        return
-    results = found.get("results")
-    rows = [row for row in results if isinstance(row, dict)] if isinstance(results, list) else []
-    terminal.table(
-        ("id", "name", "token", "last used", "state"),
-        (
-            (
-                row["id"],
-                row["name"],
-                f"{row['prefix']}…",
-                row.get("last_used_at"),
-                "disabled" if row.get("disabled_at") else "valid",
-            )
-            for row in rows
-        ),
-    )
-
-
-async def create_token(client: Client, terminal: Terminal, name: str) -> None:
-    """Make a token; its secret is shown this once."""
-    made = await client.post("/tokens", {"name": name})
-    if terminal.as_json:
-        terminal.document(made)
-        return
-    terminal.result(str(made["token"]))
-    terminal.say("This is the only time that it is shown.")
-
-
-async def disable_token(client: Client, terminal: Terminal, token: int) -> None:
-    """Disable a token."""
-    disabled = await client.post(f"/tokens/{token}/disable", None)
-    terminal.document(disabled) if terminal.as_json else terminal.result(f"token {token} is disabled")
 
 
 def _short(model: JsonObject) -> str:

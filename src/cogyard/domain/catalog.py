@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from cogyard.domain.account import Account, Caller
-from cogyard.domain.errors import InvalidRequest
+from cogyard.domain.errors import Forbidden, InvalidRequest
 from cogyard.domain.prediction import StreamKind
 from cogyard.domain.values import AccountId, FileId, Json, JsonObject, ModelId, PredictionId, VersionId
 
@@ -181,6 +181,12 @@ def may_see(caller: Account, model: Model) -> bool:
 def may_change(caller: Account, model: Model) -> bool:
     """Whether the caller may change the model."""
     return (caller.is_admin or model.account == caller.id) and is_for(caller, model.full_name)
+
+
+def check_token(caller: Account, model: str) -> None:
+    """Raise `Forbidden` when the caller's token is for other models than `owner/name`."""
+    if not is_for(caller, model):
+        raise Forbidden(f"Your token is not for {model}; it is limited to the models that it was made for.")
 
 
 def is_for(caller: Account, model: str) -> bool:

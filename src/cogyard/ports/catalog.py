@@ -179,7 +179,9 @@ class DeploymentStore(Protocol):
         """By name, in any letter case."""
         ...
 
-    async def list_deployments(self, account: AccountId, page: PageRequest) -> Page[Deployment]:
+    async def list_deployments(
+        self, account: AccountId, page: PageRequest, models: frozenset[str] | None
+    ) -> Page[Deployment]:
         """The account's, newest first."""
         ...
 

@@ -42,6 +42,8 @@ class PredictionFilter:
     created_after: datetime | None = None
     created_before: datetime | None = None
     source: str | None = None
+    #: `owner/name` in lower case of the only models that count
+    models: frozenset[str] | None = None
 
 
 class PredictionStore(Protocol):
@@ -150,9 +152,13 @@ class DeliveryStore(Protocol):
         ...
 
     async def list_deliveries(
-        self, account: AccountId, prediction: PredictionId | None, page: PageRequest
+        self,
+        account: AccountId,
+        prediction: PredictionId | None,
+        page: PageRequest,
+        models: frozenset[str] | None,
     ) -> Page[Delivery]:
-        """The account's, or those of one prediction, newest first."""
+        """The account's, or those of one prediction, newest first; of every model, or of those that are named."""
         ...
 
 

@@ -72,12 +72,19 @@ def get(connection: Connection, account: AccountId, delivery: DeliveryId) -> Del
 
 
 def page(
-    connection: Connection, account: AccountId, prediction: PredictionId | None, request: PageRequest
+    connection: Connection,
+    account: AccountId,
+    prediction: PredictionId | None,
+    request: PageRequest,
+    models: frozenset[str] | None,
 ) -> Page[Delivery]:
     """The account's, newest first."""
     wanted = select(deliveries).where(_C.account == account)
     if prediction is not None:
         wanted = wanted.where(_C.prediction == prediction)
+    if models is not None:
+        of_models = select(predictions.c.id).where(func.lower(predictions.c.model).in_(models))
+        wanted = wanted.where(_C.prediction.in_(of_models.where(predictions.c.id == _C.prediction)))
     rows, neighbours = cut(connection, wanted, (_C.number,), request)
     return Page([to_delivery(row) for row in rows], *neighbours)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, insert, select, update
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from cogyard.domain.deployment import Deployment, Release
 from cogyard.domain.errors import Conflict
@@ -52,9 +52,14 @@ def get(connection: Connection, owner: str, name: str) -> Deployment | None:
     return _one(connection, _WHOLE.where(_D.key == f"{owner}/{name}".lower()))
 
 
-def page(connection: Connection, account: AccountId, request: PageRequest) -> Page[Deployment]:
+def page(
+    connection: Connection, account: AccountId, request: PageRequest, models_named: frozenset[str] | None
+) -> Page[Deployment]:
     """The account's, newest first."""
-    rows, neighbours = cut(connection, _WHOLE.where(_D.account == account), (_D.id,), request)
+    wanted = _WHOLE.where(_D.account == account)
+    if models_named is not None:
+        wanted = wanted.where(func.lower(_R.model).in_(models_named))
+    rows, neighbours = cut(connection, wanted, (_D.id,), request)
     return Page([to_deployment(row, get_account_by_id(connection, row["created_by"])) for row in rows], *neighbours)
 
 

@@ -127,6 +127,8 @@ def page(connection: Connection, wanted: PredictionFilter, request: PageRequest)
         conditions.append(_IS_FROM_WEB if wanted.source == "web" else _C.source == wanted.source)
     if wanted.deployment is not None:
         conditions.append(_C.deployment == wanted.deployment)
+    if wanted.models is not None:
+        conditions.append(func.lower(_C.model).in_(wanted.models))
     if wanted.is_unfinished:
         conditions.append(_C.completed_at.is_(None))
     rows, neighbours = cut(connection, select(predictions).where(*conditions), _BY_TIME, request)

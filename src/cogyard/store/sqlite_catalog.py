@@ -167,9 +167,11 @@ class SqliteCatalog(SqliteCore):
         """See `ports.DeploymentStore`."""
         return await self._read(deployments.get, owner, name)
 
-    async def list_deployments(self, account: AccountId, page: PageRequest) -> Page[Deployment]:
+    async def list_deployments(
+        self, account: AccountId, page: PageRequest, models: frozenset[str] | None
+    ) -> Page[Deployment]:
         """See `ports.DeploymentStore`."""
-        return await self._read(deployments.page, account, page)
+        return await self._read(deployments.page, account, page, models)
 
     async def add_release(self, deployment: DeploymentId, release: Release) -> bool:
         """See `ports.DeploymentStore`."""

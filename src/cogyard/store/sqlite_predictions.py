@@ -104,10 +104,14 @@ class SqlitePredictions(SqliteCore):
         return await self._read(deliveries.get, account, delivery)
 
     async def list_deliveries(
-        self, account: AccountId, prediction: PredictionId | None, page: PageRequest
+        self,
+        account: AccountId,
+        prediction: PredictionId | None,
+        page: PageRequest,
+        models: frozenset[str] | None,
     ) -> Page[Delivery]:
         """See `ports.DeliveryStore`."""
-        return await self._read(deliveries.page, account, prediction, page)
+        return await self._read(deliveries.page, account, prediction, page, models)
 
     async def save_instance(self, instance: Instance) -> None:
         """See `ports.InstanceStore`."""
