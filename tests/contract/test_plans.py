@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import NullPool
 
+from cogyard.domain.turns import Turns
 from cogyard.domain.values import AccountId, InstanceId, PredictionId, QueueId
 from cogyard.ports import PageRequest, PredictionFilter
 from cogyard.store import deliveries, predictions
@@ -39,6 +40,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]
         lambda on: predictions.claimed(on, None, NOW),
         lambda on: predictions.claimed(on, InstanceId("i"), None),
         lambda on: predictions.waiting(on, QueueId("q")),
+        lambda on: predictions.claim(on, QueueId("q"), InstanceId("i"), timedelta(seconds=15), NOW, Turns()),
         predictions.demand,
         predictions.told,
         lambda on: predictions.overdue(on, NOW),

@@ -113,6 +113,18 @@ def test_the_oldest_waiting_is_claimed_once(tmp_path: Path) -> None:
     with_store(tmp_path, scenario)
 
 
+def test_accounts_take_turns_in_a_queue(tmp_path: Path) -> None:
+    async def scenario(store: SqliteStore, ada: Account) -> None:
+        bea = await store.create_account("bea", AccountKind.user, "Bea", NOW, Role.runner)
+        many = [await store.create_prediction(prediction(ada)) for _ in range(5)]
+        few = [await store.create_prediction(prediction(bea)) for _ in range(2)]
+        claims = [await store.claim(QUEUE, INSTANCE, LEASE, NOW) for _ in range(8)]
+        order = [many[0], few[0], many[1], few[1], *many[2:]]
+        assert [claim.id for claim in claims if claim] == [one.id for one in order]
+
+    with_store(tmp_path, scenario)
+
+
 def test_progress_is_appended_and_the_end_folded(tmp_path: Path) -> None:
     async def scenario(store: SqliteStore, account: Account) -> None:
         await store.create_prediction(prediction(account, is_stream=True))

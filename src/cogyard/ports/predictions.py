@@ -74,14 +74,14 @@ class PredictionStore(Protocol):
 
 
 class ClaimStore(Protocol):
-    """The queues: predictions that are `starting` and unclaimed, oldest first in each."""
+    """The queues: predictions that are `starting` and unclaimed; accounts take turns, the oldest of each first."""
 
     async def demand(self) -> Sequence[Demand]:
         """What waits, by queue."""
         ...
 
     async def claim(self, queue: QueueId, instance: InstanceId, lease: timedelta, at: datetime) -> Prediction | None:
-        """Claim the queue's oldest waiting prediction: sets `claimed_by`, raises `epoch`; None when none waits."""
+        """Claim the oldest of the account whose turn it is in the queue: sets `claimed_by`, raises `epoch`; None when none waits."""
         ...
 
     async def extend(

@@ -24,6 +24,7 @@ from cogyard.domain.errors import Conflict
 from cogyard.domain.events import CancelRequested, DeadlinePassed
 from cogyard.domain.prediction import Prediction, apply, forget_data
 from cogyard.domain.schedule import Demand
+from cogyard.domain.turns import Turns
 from cogyard.domain.values import AccountId, InstanceId, PredictionId, QueueId
 from cogyard.domain.webhook import durable_events
 from cogyard.ports import Once, Page, PageRequest, PredictionFilter
@@ -46,7 +47,13 @@ _BY_TIME = (type_coerce(_C.created_at, BigInteger), _C.sequence)
 _IS_WAITING = (_C.status == literal_column("'starting'")) & _C.claimed_by.is_(None)
 _IS_FROM_WEB = _C.source == literal_column("'web'")
 _HAS_DATA = (_C.data_removed == literal_column("0")) & _C.completed_at.is_not(None)
-_OLDEST = select(func.min(_C.sequence)).where(_C.queue == bindparam("queue_is"), _IS_WAITING).scalar_subquery()
+_IN_QUEUE = (_C.queue == bindparam("queue_is")) & _IS_WAITING
+# each account is one step in the index, however much it has queued
+_FIRST_ACCOUNT = select(func.min(_C.account).label("account")).where(_IN_QUEUE).cte("waiting", recursive=True)
+_NEXT_ACCOUNT = select(func.min(_C.account)).where(_IN_QUEUE, _C.account > _FIRST_ACCOUNT.c.account).scalar_subquery()
+_ACCOUNTS = _FIRST_ACCOUNT.union_all(select(_NEXT_ACCOUNT).where(_FIRST_ACCOUNT.c.account.is_not(None)))
+_WAITING_ACCOUNTS = select(_ACCOUNTS.c.account).where(_ACCOUNTS.c.account.is_not(None))
+_OLDEST = select(func.min(_C.sequence)).where(_IN_QUEUE, _C.account == bindparam("account_is")).scalar_subquery()
 _CLAIM = (
     update(predictions)
     .where(_C.sequence == _OLDEST)
@@ -154,10 +161,15 @@ def demand(connection: Connection) -> Sequence[Demand]:
 
 
 def claim(
-    connection: Connection, queue: QueueId, instance: InstanceId, lease: timedelta, at: datetime
+    connection: Connection, queue: QueueId, instance: InstanceId, lease: timedelta, at: datetime, turns: Turns
 ) -> Prediction | None:
-    """Claim the oldest that waits. The subquery and the update are one statement in the one writer: no race."""
-    values = {"queue_is": queue, "instance": instance, "until": at + lease}
+    """Claim the oldest of the account whose turn it is. There is one writer, so nobody comes between."""
+    accounts = connection.execute(_WAITING_ACCOUNTS, {"queue_is": queue}).scalars().all()
+    if not accounts:
+        turns.forget(queue)
+        return None
+    account = turns.next(queue, accounts)
+    values = {"queue_is": queue, "account_is": account, "instance": instance, "until": at + lease}
     row = connection.execute(_CLAIM, values).mappings().one_or_none()
     return None if row is None else to_prediction(row)
 

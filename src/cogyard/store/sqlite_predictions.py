@@ -2,21 +2,29 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TextIO
 
 from cogyard.domain.events import CancelRequested, DeadlinePassed
 from cogyard.domain.file import File
 from cogyard.domain.instance import Instance
 from cogyard.domain.prediction import Prediction
 from cogyard.domain.schedule import Demand
+from cogyard.domain.turns import Turns
 from cogyard.domain.values import AccountId, DeliveryId, FileId, InstanceId, PredictionId, QueueId
 from cogyard.domain.webhook import Delivery
-from cogyard.ports import Once, Page, PageRequest, PredictionFilter
+from cogyard.ports import Clock, Once, Page, PageRequest, PredictionFilter
 from cogyard.store import deliveries, predictions, records
 from cogyard.store.sqlite_core import SqliteCore
 
 
 class SqlitePredictions(SqliteCore):
     """Implements `ports.PredictionStore`, `ClaimStore`, `TimeStore`, `DeliveryStore`, `InstanceStore`, `FileStore`."""
+
+    def __init__(self, path: Path, clock: Clock, lock: TextIO) -> None:
+        super().__init__(path, clock, lock)
+        #: for the writer's thread alone
+        self._turns = Turns()
 
     async def create_prediction(self, prediction: Prediction, once: Once | None = None) -> Prediction:
         """See `ports.PredictionStore`."""
@@ -44,7 +52,7 @@ class SqlitePredictions(SqliteCore):
 
     async def claim(self, queue: QueueId, instance: InstanceId, lease: timedelta, at: datetime) -> Prediction | None:
         """See `ports.ClaimStore`."""
-        return await self._write(predictions.claim, queue, instance, lease, at)
+        return await self._write(predictions.claim, queue, instance, lease, at, self._turns)
 
     async def extend(
         self, instance: InstanceId, held: Collection[PredictionId], lease: timedelta, at: datetime

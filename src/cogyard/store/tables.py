@@ -151,7 +151,13 @@ def _partial(name: str, *columns: Column[Any], where: ColumnElement[bool]) -> No
 
 
 _partial("ix_predictions_web", _C.account, _C.kind, _C.created_at, _C.sequence, where=_C.source == "web")
-_partial("ix_predictions_waiting", _C.queue, _C.sequence, where=(_C.status == "starting") & _C.claimed_by.is_(None))
+_partial(
+    "ix_predictions_waiting",
+    _C.queue,
+    _C.account,
+    _C.sequence,
+    where=(_C.status == "starting") & _C.claimed_by.is_(None),
+)
 _partial("ix_predictions_claimed", _C.claimed_by, where=_C.claimed_by.is_not(None))
 _partial("ix_predictions_due", _C.deadline, where=_C.deadline.is_not(None) & _C.completed_at.is_(None))
 _partial(

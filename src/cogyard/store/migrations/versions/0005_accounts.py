@@ -1,4 +1,4 @@
-"""Roles, members of organizations, what tokens are for, and the log of administrative acts."""
+"""Roles, members of organizations, what tokens are for, the log of administrative acts; turns in the queues."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -52,3 +52,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name=op.f("pk_audit")),
     )
     op.create_index("ix_audit_account", "audit", ["account", "number"], unique=False)
+    op.drop_index("ix_predictions_waiting", "predictions")
+    op.create_index(
+        "ix_predictions_waiting",
+        "predictions",
+        ["queue", "account", "sequence"],
+        unique=False,
+        sqlite_where=sa.text("status = 'starting' AND claimed_by IS NULL"),
+        postgresql_where=sa.text("status = 'starting' AND claimed_by IS NULL"),
+    )
