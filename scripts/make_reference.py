@@ -12,7 +12,23 @@ from cogyard.verify.reference import SECTIONS
 from cogyard.verify.suite import CHECKS
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
-COMMANDS = ("", "serve", "push", "run", "doctor", "stand-in", "models", "predictions", "token", "verify contract")
+COMMANDS = (
+    "",
+    "serve",
+    "push",
+    "run",
+    "doctor",
+    "stand-in",
+    "models",
+    "predictions",
+    "token",
+    "token create",
+    "user",
+    "user create",
+    "org",
+    "audit",
+    "verify contract",
+)
 
 
 def settings_page() -> str:

@@ -182,7 +182,9 @@ def test_the_version_is_told(yard: Yard) -> None:
     assert yard.cogyard("--version").stdout == "cogyard 0.1.0\n"
 
 
-@pytest.mark.parametrize("command", ["", "push", "run", "serve", "doctor", "models", "predictions", "token"])
+@pytest.mark.parametrize(
+    "command", ["", "push", "run", "serve", "doctor", "models", "predictions", "token", "user", "org"]
+)
 def test_every_command_has_help(yard: Yard, command: str) -> None:
     ended = yard.cogyard(*([command] if command else []), "--help")
 
