@@ -12,6 +12,7 @@ has already shown output fails instead: callers hold its first items and rely on
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import assert_never
 
@@ -39,6 +40,7 @@ from cogyard.domain.values import (
     JsonObject,
     PredictionId,
     QueueId,
+    TokenId,
     VersionId,
 )
 
@@ -128,6 +130,19 @@ class Prediction:
     #: `scheme://host` that its creator used, for the URLs in webhooks
     base_url: str | None = None
     data_removed: bool = False
+    #: which token asked for it; 0 for the server's own
+    token: TokenId = TokenId(0)
+    #: the SKU that it is charged for
+    hardware: str = ""
+    #: the metric whose units are charged; empty when seconds are
+    unit: str = ""
+    #: what a second or a unit costs; None for what is of a release that charged nothing
+    price: Decimal | None = None
+    #: billionths of the yard's currency, once it has ended
+    cost: int | None = None
+    #: what budgets hold back for it until its end, in billionths and in microseconds; None under no budget
+    held_cost: int | None = None
+    held_time: int | None = None
 
 
 def apply(prediction: Prediction, event: Event) -> Prediction:

@@ -1,6 +1,7 @@
 """Kinds of columns that every dialect keeps alike, and the one `MetaData` of all tables."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -40,6 +41,21 @@ class Time(TypeDecorator[datetime]):
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """From the database."""
         return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class Amount(TypeDecorator[Decimal]):
+    """A decimal number as text: as exact as it was written."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:
+        """To the database."""
+        return None if value is None else f"{value:f}"
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:
+        """From the database."""
+        return None if value is None else Decimal(value)
 
 
 Number = BigInteger().with_variant(Integer, "sqlite")

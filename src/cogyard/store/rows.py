@@ -108,7 +108,8 @@ def from_prediction(prediction: Prediction) -> Values:
 
 def to_instance(row: RowMapping) -> Instance:
     """An instance."""
-    return Instance(**{**row, "state": InstanceState(row["state"])})
+    fields = {name: row[name] for name in Instance.__dataclass_fields__}
+    return Instance(**{**fields, "state": InstanceState(row["state"])})
 
 
 def to_deployment(row: RowMapping, created_by: Account) -> Deployment:

@@ -23,7 +23,7 @@ from sqlalchemy import (
     false,
 )
 
-from cogyard.store.columns import Json, Number, Time, metadata
+from cogyard.store.columns import Amount, Json, Number, Time, metadata
 
 models = Table(
     "models",
@@ -136,6 +136,16 @@ predictions = Table(
     Column("webhook_events_filter", Json),
     Column("base_url", Text),
     Column("data_removed", Boolean, nullable=False),
+    #: what it is charged by: the token that asked, the hardware, and what a second or a unit costs
+    Column("token", Number, nullable=False, server_default="0"),
+    Column("hardware", String(64), nullable=False, server_default=""),
+    Column("unit", Text, nullable=False, server_default=""),
+    Column("price", Amount),
+    #: billionths of the yard's currency, from its end on
+    Column("cost", BigInteger),
+    #: what budgets hold back for it until its end; null under no budget
+    Column("held_cost", BigInteger),
+    Column("held_time", BigInteger),
     CheckConstraint(f"(completed_at is not null) = ({_ENDED})", name="ended_has_time"),
     CheckConstraint(f"not ({_ENDED}) or claimed_by is null", name="ended_is_unclaimed"),
     CheckConstraint("status <> 'failed' or error is not null", name="failed_says_why"),
@@ -166,6 +176,11 @@ _partial(
     where=(_C.data_removed == false()) & _C.completed_at.is_not(None) & (_C.kind == "prediction"),
 )
 _partial("ix_predictions_told", _C.sequence, where=_C.webhook.is_not(None) & _C.completed_at.is_(None))
+_partial(
+    "ix_predictions_held",
+    *(_C.account, _C.token, _C.held_cost, _C.held_time),
+    where=_C.held_cost.is_not(None) & _C.completed_at.is_(None),
+)
 _partial("ix_predictions_deployment", _C.deployment, where=_C.deployment.is_not(None) & _C.completed_at.is_(None))
 
 chunks = Table(
@@ -194,7 +209,11 @@ instances = Table(
     Column("ended_at", Time),
     Column("reason", Text),
     Column("setup_logs", Text, nullable=False),
+    #: up to when its uptime is in the sums of usage, and whether nothing more of it will be
+    Column("metered_until", Time),
+    Column("is_metered", Boolean, nullable=False, server_default=false()),
 )
+_partial("ix_instances_unmetered", instances.c.created_at, where=instances.c.is_metered == false())
 
 files = Table(
     "files",
