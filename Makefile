@@ -12,7 +12,7 @@ serve: setup ## run the server with the starter models
 
 test: ## set up what the tests need and run them all
 	@sh scripts/setup-tests
-	.venv/bin/pytest -n 2 --dist loadfile $(ARGS)
+	@sh scripts/run-tests $(ARGS)
 
 test-fast: setup ## the tests that build no model environments
 	.venv/bin/pytest -n 2 --dist loadfile -m "not slow" $(ARGS)

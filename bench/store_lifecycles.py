@@ -12,6 +12,7 @@ from cogyard.clock import SystemClock
 from cogyard.domain.account import AccountKind, Role
 from cogyard.domain.events import Output, Started, Succeeded
 from cogyard.domain.prediction import Prediction, apply
+from cogyard.domain.queue import version_queue
 from cogyard.domain.values import InstanceId, VersionId
 from cogyard.ids import new_prediction_id
 from cogyard.store import open_store
@@ -35,11 +36,12 @@ async def measure(concurrency: int) -> None:
                     account=account.id,
                     model="a/b",
                     version=version,
+                    queue=version_queue(version),
                     input={"text": "hi"},
                     created_at=now,
                 )
                 await store.create_prediction(prediction)
-                claimed = await store.claim(version, InstanceId("i"), timedelta(seconds=15), now)
+                claimed = await store.claim(version_queue(version), InstanceId("i"), timedelta(seconds=15), now)
                 assert claimed is not None
                 after = apply(apply(apply(claimed, Started(at=now)), Output(items=("hi",))), Succeeded(at=now))
                 assert await store.record(claimed, after)

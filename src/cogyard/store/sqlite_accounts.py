@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TextIO, TypeVar
 
@@ -21,8 +21,8 @@ from cogyard.store.sqlite_core import SqliteCore
 T = TypeVar("T")
 P = ParamSpec("P")
 
-USE_NOTED_EVERY = timedelta(minutes=1)
-"""How exact a token's `last_used_at` is; exacter would cost a write for each request."""
+USES_WRITTEN_EVERY = 5.0
+"""Seconds in which the uses of all tokens are gathered into one write; what a kill loses of them is no more."""
 
 KEPT_BEARERS = 200_000
 """Bearers that are kept in memory, about half a kilobyte each."""
@@ -41,6 +41,14 @@ class SqliteAccounts(SqliteCore):
         #: counts the times that something about bearers changed
         self._changes = 0
         self._uses: dict[TokenId, datetime] = {}
+        self._writing_uses: asyncio.TimerHandle | None = None
+
+    async def close(self) -> None:
+        """Write down the last uses, then close."""
+        if self._writing_uses is not None:
+            self._writing_uses.cancel()
+            self._write_uses()
+        await super().close()
 
     def _change(
         self, command: Callable[Concatenate[Connection, P], T], *arguments: P.args, **named: P.kwargs
@@ -125,12 +133,13 @@ class SqliteAccounts(SqliteCore):
         return found
 
     def _note_use(self, token: Token) -> None:
-        now = self._clock.now()
-        noted = self._uses.get(token.id)
-        if noted is not None and abs(now - noted) < USE_NOTED_EVERY:
-            return
-        self._uses[token.id] = now
-        self._write(tokens.note_use, token.id, now).add_done_callback(_ignore_outcome)
+        self._uses[token.id] = self._clock.now()
+        if self._writing_uses is None:
+            self._writing_uses = asyncio.get_running_loop().call_later(USES_WRITTEN_EVERY, self._write_uses)
+
+    def _write_uses(self) -> None:
+        uses, self._uses, self._writing_uses = self._uses, {}, None
+        self._write(tokens.note_uses, uses).add_done_callback(_ignore_outcome)
 
     async def list_tokens(self, account: AccountId, member: AccountId | None = None) -> Sequence[Token]:
         """See `ports.TokenStore`."""

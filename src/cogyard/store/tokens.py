@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -12,12 +12,19 @@ from cogyard.domain.errors import Conflict
 from cogyard.domain.values import AccountId, TokenId
 from cogyard.store import accounts
 from cogyard.store.account_tables import tokens
+from cogyard.store.columns import Time
 from cogyard.store.rows import Values, from_token, to_token
 
 PREFIX_CHARACTERS = 8
 """How much of a token is kept readable: `r8_` and five more, 25 bits of 185."""
 
 _C = tokens.c
+_USED_AT = bindparam("used_at", type_=Time)
+_NOTE_USE = (
+    update(tokens)
+    .where(_C.id == bindparam("token_is"), _C.last_used_at.is_(None) | (_C.last_used_at < _USED_AT))
+    .values(last_used_at=_USED_AT)
+)
 _BY_PREFIX = select(tokens).where(_C.prefix == bindparam("prefix_is"))
 
 
@@ -83,7 +90,6 @@ def disable(connection: Connection, token: TokenId, at: datetime) -> Token | Non
     return get(connection, token)
 
 
-def note_use(connection: Connection, token: TokenId, at: datetime) -> None:
-    """Remember when a token was last used; a clock that was set back moves nothing back."""
-    is_later = _C.last_used_at.is_(None) | (_C.last_used_at < at)
-    connection.execute(update(tokens).where(_C.id == token, is_later).values(last_used_at=at))
+def note_uses(connection: Connection, uses: Mapping[TokenId, datetime]) -> None:
+    """Remember when tokens were last used; a clock that was set back moves nothing back."""
+    connection.execute(_NOTE_USE, [{"token_is": token, "used_at": at} for token, at in uses.items()])
