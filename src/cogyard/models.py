@@ -209,11 +209,19 @@ class Models:
             raise InvalidResource("version", f"{model.full_name} has no such version")
         if not VERSION_ID.fullmatch(alias):
             raise InvalidResource("id", "must be a version's id, 64 hex digits in lower case")
-        if await self._store.get_version(alias) is not None:
+        if await self._is_seen(caller, alias):
             raise InvalidResource("id", "is the id of a version of this server")
         made = Alias(id=alias, version=found.id, created_at=self._clock.now())
         await self._store.put_alias(model.id, made)
         return made
+
+    async def _is_seen(self, caller: Account, version: VersionId) -> bool:
+        """Whether the caller may know of a version with this id; an id of others' private models tells nothing."""
+        for model in await self._store.models_of_version(version):
+            found = await self._store.get_model_version(model.id, version) if may_see(caller, model) else None
+            if found is not None and found.id == version:
+                return True
+        return False
 
     async def remove_alias(self, caller: Account, owner: str, name: str, alias: VersionId) -> None:
         """Let an id stand for nothing again. Raises `NotFound`, `Forbidden`."""

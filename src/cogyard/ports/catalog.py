@@ -92,7 +92,7 @@ class CatalogStore(Protocol):
         ...
 
     async def models_of_version(self, version: VersionId) -> Sequence[Model]:
-        """The models that have this version, by its id or else by an alias, the first to have it first."""
+        """The models that have this version by its id, the first to have it first, then those by an alias."""
         ...
 
     async def put_alias(self, model: ModelId, alias: Alias) -> None:

@@ -162,7 +162,7 @@ def _of_model(row: RowMapping) -> Version:
 
 
 def models_of_version(connection: Connection, version: VersionId) -> Sequence[Model]:
-    """The first to have it first; where there is no such version, those that have it as an alias."""
+    """The first to have it first, then those that have it as an alias."""
     wanted = (
         select(models)
         .join(model_versions, model_versions.c.model == models.c.id)
@@ -170,7 +170,7 @@ def models_of_version(connection: Connection, version: VersionId) -> Sequence[Mo
         .order_by(model_versions.c.number)
     )
     found = [to_model(row) for row in connection.execute(wanted).mappings()]
-    return found or alias_statements.models_of(connection, version)
+    return [*found, *alias_statements.models_of(connection, version)]
 
 
 def add_example(connection: Connection, model: ModelId, prediction: PredictionId) -> None:
