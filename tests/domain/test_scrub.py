@@ -1,0 +1,89 @@
+"""What a model says of its secrets is not told, in whatever pieces it says it."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cogyard.domain.scrub import MARK, ItemScrubber, Scrubber, TextScrubber
+
+KEY = "sk-0123456789"
+PEM = "-----BEGIN-----\nMIIEvQIBADANBg\nshort\n-----END KEY-----\n"
+
+letters = st.text("ab\n", max_size=12)
+secrets = st.lists(st.text("ab\n", min_size=4, max_size=9), max_size=3)
+
+
+def test_a_value_becomes_a_mark_wherever_it_stands() -> None:
+    scrubber = Scrubber([KEY])
+
+    assert scrubber.text(f"key={KEY}, again {KEY}{KEY}") == f"key={MARK}, again {MARK}{MARK}"
+    assert scrubber.json({KEY: [KEY, 1, None, {"x": f"<{KEY}>"}]}) == {MARK: [MARK, 1, None, {"x": f"<{MARK}>"}]}
+
+
+def test_what_json_python_and_urls_make_of_it_is_known_too() -> None:
+    scrubber = Scrubber(['pass"word\nüber 1'])
+
+    for written in ('pass"word\nüber 1', r"pass\"word\n\u00fcber 1", r"pass\"word\nüber 1", r"pass"):
+        assert "word" not in scrubber.text(f"({written})")
+    assert scrubber.text("?key=pass%22word%0A%C3%BCber%201") == f"?key={MARK}"
+
+
+def test_a_line_of_a_value_is_taken_out_by_itself_when_it_is_long_enough() -> None:
+    scrubber = Scrubber([PEM])
+
+    assert scrubber.text(PEM) == MARK
+    assert scrubber.text("MIIEvQIBADANBg / short") == f"{MARK} / short"
+
+
+def test_values_of_three_characters_stay() -> None:
+    assert Scrubber(["abc", ""]).is_idle
+    assert Scrubber(["abc"]).text("abc") == "abc"
+
+
+def test_only_what_may_become_a_secret_waits() -> None:
+    log = TextScrubber(Scrubber([KEY]))
+
+    assert log.feed("hello sk") == "hello "
+    assert log.feed("-0123") == ""
+    assert log.feed("x\n") == "sk-0123x\n"
+    assert log.feed(KEY + "\n") == MARK + "\n"
+    assert log.feed("sk-") == ""
+    assert log.close() == "sk-"
+
+
+def test_the_items_of_a_stream_stay_as_many() -> None:
+    items = ItemScrubber(Scrubber([KEY]))
+
+    assert items.feed("my key is ") == ["my key is "]
+    assert items.feed("sk") == []
+    assert items.feed("-01234") == []
+    assert items.feed("56789sk") == [MARK, ""]
+    assert items.feed("y") == ["sk", "y"]
+    assert items.close() == []
+
+
+@given(secrets, st.lists(letters, max_size=8))
+def test_a_text_in_pieces_is_told_as_if_it_came_whole(values: list[str], pieces: list[str]) -> None:
+    scrubber = Scrubber(values)
+    log = TextScrubber(scrubber)
+
+    told = "".join([*(log.feed(piece) for piece in pieces), log.close()])
+
+    assert told == scrubber.text("".join(pieces))
+
+
+@given(secrets, st.lists(letters, max_size=8))
+def test_items_tell_together_what_they_would_tell_whole(values: list[str], pieces: list[str]) -> None:
+    scrubber = Scrubber(values)
+    items = ItemScrubber(scrubber)
+
+    told = [one for piece in pieces for one in items.feed(piece)] + items.close()
+
+    assert len(told) == len(pieces)
+    assert "".join(told) == scrubber.text("".join(pieces))
+
+
+@given(secrets, letters)
+def test_no_secret_is_left_over(values: list[str], text: str) -> None:
+    left = Scrubber(values).text(text).split(MARK)
+
+    assert not [value for value in values for piece in left if value in piece]
