@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cogyard.domain.account import Account, Caller
+from cogyard.domain.budget import BudgetExceeded
 from cogyard.domain.prediction import Prediction
-from cogyard.domain.values import JsonObject
-from cogyard.ports import Bus, Once
+from cogyard.domain.values import NO_TOKEN, JsonObject, TokenId
+from cogyard.ports import Bus, Once, PredictionStore
 
 ONCE_WINDOW = timedelta(hours=24)
 """How long an `Idempotency-Key` is remembered."""
@@ -48,6 +50,23 @@ def once_of(repetition: Repetition | None, now: datetime) -> Once | None:
         return Once(f"key {repetition.key}", repetition.fingerprint, now - ONCE_WINDOW, is_repeat=True)
     key = f"retry {repetition.fingerprint}"
     return Once(key, repetition.fingerprint, now - RETRY_WINDOW, is_repeat=repetition.is_retry)
+
+
+async def store_new(
+    store: PredictionStore, bus: Bus, new: Prediction, repetition: Repetition | None, currency: str
+) -> Prediction:
+    """Store what was asked for, and tell everybody whom it concerns. Raises `Conflict`, `BudgetUsedUp`."""
+    try:
+        created = await store.create_prediction(new, once_of(repetition, new.created_at))
+    except BudgetExceeded as fault:
+        raise fault.spending.refusal(new.created_at, currency) from None
+    announce(bus, created)
+    return created
+
+
+def token_of(caller: Account) -> TokenId:
+    """The token that an account acts with."""
+    return caller.token if isinstance(caller, Caller) else NO_TOKEN
 
 
 def announce(bus: Bus, created: Prediction) -> None:

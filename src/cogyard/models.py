@@ -21,6 +21,7 @@ from cogyard.domain.compatibility import breaking_changes
 from cogyard.domain.errors import BreakingChange, Conflict, Forbidden, InvalidRequest, InvalidResource, NotFound
 from cogyard.domain.meaning import fuse
 from cogyard.domain.prediction import Prediction, Status
+from cogyard.domain.usage import Prices
 from cogyard.domain.values import JsonObject, ModelId, PredictionId, VersionId
 from cogyard.hardware import check_hardware
 from cogyard.ports import (
@@ -83,9 +84,16 @@ class Models:
     """The models of every owner; each call says who asks."""
 
     def __init__(
-        self, store: Catalog, builder: Builder, bus: Bus, clock: Clock, embedder: Embedder | None = None
+        self,
+        store: Catalog,
+        builder: Builder,
+        bus: Bus,
+        clock: Clock,
+        prices: Prices,
+        embedder: Embedder | None = None,
     ) -> None:
         """With an `embedder`, models are found by meaning too."""
+        self._prices = prices
         self._store = store
         self._embedder = embedder
         self._builder = builder
@@ -229,12 +237,21 @@ class Models:
         if not await self._store.remove_alias(model.id, alias):
             raise NotFound
 
+    def price(self, given: JsonObject) -> Price:
+        """A checked price; where it names no currency, in that of the yard."""
+        return parse_price({"currency": self._prices.currency, **given})
+
     async def set_official(
         self, caller: Account, owner: str, name: str, *, is_official: bool, price: Price | None
     ) -> Model:
-        """Make a model official, or an ordinary one again. Raises `NotFound`, `Forbidden`, `InvalidRequest`."""
+        """Make a model official, or an ordinary one again.
+
+        Raises `NotFound`, `Forbidden`, `InvalidRequest`, `InvalidResource` for a price in another currency.
+        """
         if not caller.is_admin:
             raise Forbidden("Only admins may say which models are official.")
+        if price is not None:
+            self._prices.check_currency(price.currency)
         model = await self.get(caller, owner, name)
         if is_official and model.latest_version is None:
             raise InvalidRequest(f"{model.full_name} has no version yet, so it cannot be official.")
@@ -357,7 +374,7 @@ class Models:
         if isinstance(tags := built.metadata.get("tags"), list):
             described["tags"] = tuple(str(tag) for tag in tags)
         if isinstance(price := built.metadata.get("price"), dict):
-            described["price"] = parse_price(price)
+            described["price"] = self.price(price)
         model = await self._store.get_model(owner, name)
         if model is not None:
             await self._store.update_model(model, replace(model, **described))  # type: ignore[arg-type]

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Protocol
 
-from cogyard.creation import NewPrediction, announce, once_of
+from cogyard.creation import NewPrediction, store_new, token_of
 from cogyard.domain.account import Caller
 from cogyard.domain.catalog import Model, Reference, Version, check_token, may_see, parse_reference
 from cogyard.domain.deployment import may_use
@@ -15,6 +16,7 @@ from cogyard.domain.errors import Disabled, InvalidVersion, NotFound
 from cogyard.domain.events import CancelRequested
 from cogyard.domain.prediction import Prediction, PredictionKind
 from cogyard.domain.queue import version_queue
+from cogyard.domain.usage import Prices, Tariff
 from cogyard.domain.values import PredictionId, QueueId, VersionId
 from cogyard.ports import (
     Bus,
@@ -52,6 +54,7 @@ class _Place:
     version: Version
     model: str
     queue: QueueId
+    tariff: Tariff
     deployment: str | None = None
     is_version_hidden: bool = False
 
@@ -67,38 +70,43 @@ class Predictions:
         new_id: Callable[[datetime], PredictionId],
         *,
         community_by_name: bool,
+        prices: Prices,
     ) -> None:
         self._store = store
         self._bus = bus
         self._clock = clock
         self._new_id = new_id
         self._community_by_name = community_by_name
+        self._prices = prices
         self._validators = Validators()
 
     async def create(self, caller: Caller, version: str, wanted: NewPrediction) -> Prediction:
         """Store a prediction of the named version; it is on disk when this returns.
 
         `version` has one of the forms of `api-contract.md` §5.1; `owner/name` alone is for official models. Raises
-        `InvalidVersion`, `InvalidFields`, `Conflict`.
+        `InvalidVersion`, `InvalidFields`, `Conflict`, `BudgetUsedUp`.
         """
         reference = parse_reference(version)
         if reference is None:
             raise InvalidVersion
         model, found = await self._resolve(caller, reference)
-        return await self._create(caller, _on_model(model, found), wanted)
+        return await self._create(caller, self._on_model(model, found), wanted)
 
     async def create_for_model(self, caller: Caller, owner: str, name: str, wanted: NewPrediction) -> Prediction:
-        """The same for an official model (§4.8). Raises `NotFound` when there is none, `InvalidFields`, `Conflict`."""
+        """The same for an official model (§4.8).
+
+        Raises `NotFound` when there is none, `InvalidFields`, `Conflict`, `BudgetUsedUp`.
+        """
         try:
             model, version = await self._resolve(caller, Reference(owner, name))
         except InvalidVersion:
             raise NotFound from None
-        return await self._create(caller, _on_model(model, version), wanted)
+        return await self._create(caller, self._on_model(model, version), wanted)
 
     async def create_for_deployment(self, caller: Caller, owner: str, name: str, wanted: NewPrediction) -> Prediction:
         """The same for one of the caller's deployments, by its current release.
 
-        Raises `NotFound`, `Disabled`, `InvalidFields`, `Conflict`.
+        Raises `NotFound`, `Disabled`, `InvalidFields`, `Conflict`, `BudgetUsedUp`.
         """
         deployment = await self._store.get_deployment(owner, name)
         if deployment is None or not may_use(caller, deployment):
@@ -109,7 +117,13 @@ class Predictions:
         version = await self._store.get_version(release.version)
         if version is None:
             raise NotFound
-        place = _Place(version=version, model=release.model, queue=deployment.queue, deployment=deployment.full_name)
+        place = _Place(
+            version=version,
+            model=release.model,
+            queue=deployment.queue,
+            tariff=Tariff(release.hardware, Decimal(0)),  # its instances are charged, as long as they are up
+            deployment=deployment.full_name,
+        )
         return await self._create(caller, place, wanted)
 
     async def get(self, caller: Caller, prediction: PredictionId) -> Prediction:
@@ -243,17 +257,19 @@ class Predictions:
             webhook=wanted.webhook,
             webhook_events_filter=wanted.webhook_events_filter,
             base_url=None if wanted.webhook is None else wanted.base_url,
+            token=token_of(caller),
+            hardware=place.tariff.hardware,
+            unit=place.tariff.unit,
+            price=place.tariff.price,
         )
-        created = await self._store.create_prediction(new, once_of(wanted.repetition, now))
-        announce(self._bus, created)
-        return created
+        return await store_new(self._store, self._bus, new, wanted.repetition, self._prices.currency)
 
-
-def _on_model(model: Model, version: Version) -> _Place:
-    """An official model's version is not told (§4.8)."""
-    return _Place(
-        version=version,
-        model=model.full_name,
-        queue=version_queue(version.id),
-        is_version_hidden=model.is_official,
-    )
+    def _on_model(self, model: Model, version: Version) -> _Place:
+        """An official model's version is not told (§4.8)."""
+        return _Place(
+            version=version,
+            model=model.full_name,
+            queue=version_queue(version.id),
+            tariff=self._prices.of_model(model),
+            is_version_hidden=model.is_official,
+        )

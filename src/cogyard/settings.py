@@ -3,18 +3,25 @@
 A flag wins over the environment, the environment over `cogyard.toml` in the data folder, that over the default.
 """
 
+import json
+from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
 
+from cogyard.hardware import HARDWARE
 from cogyard.settings_paths import default_data_folder
+
+MOST_PRICE = 1000
+"""Most that a second may cost: more is a slip of the pen."""
 
 
 class Settings(BaseSettings):
@@ -90,7 +97,37 @@ class Settings(BaseSettings):
     input_timeout: float = Field(300.0, gt=0, description="Seconds that fetching one input file may take.")
     max_output_bytes: int = Field(64 * 2**20, ge=1, description="Largest output of one prediction, files not counted.")
     max_push_bytes: int = Field(4 * 2**30, ge=1, description="Largest packed folder that can be pushed.")
+    currency: str = Field(
+        "USD", pattern=r"^[A-Z]{3}$", description="The currency of all prices and budgets; three letters."
+    )
+    hardware_prices: Annotated[dict[str, Decimal], NoDecode] = Field(
+        default_factory=dict,
+        description='What a second on each kind of hardware costs, as JSON: {"cpu": "0.0001"}; others are free.',
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What the server logs.")
+
+    @field_validator("hardware_prices", mode="before")
+    @classmethod
+    def _parse_prices(cls, given: object) -> object:
+        """From the text of a flag or variable; numbers as they are written."""
+        if not isinstance(given, str):
+            return given
+        try:
+            return json.loads(given or "{}", parse_float=Decimal)
+        except ValueError:
+            raise ValueError('write a JSON object such as {"cpu": "0.0001"}') from None
+
+    @field_validator("hardware_prices")
+    @classmethod
+    def _check_prices(cls, prices: dict[str, Decimal]) -> dict[str, Decimal]:
+        """Every SKU is one of ours, and every price one that can be charged."""
+        skus = [kind.sku for kind in HARDWARE]
+        for sku, price in prices.items():
+            if sku not in skus:
+                raise ValueError(f"{sku} is no hardware of this yard; choose from {', '.join(skus)}")
+            if not price.is_finite() or not 0 <= price <= MOST_PRICE:
+                raise ValueError(f"the price of {sku} must be a number from 0 to {MOST_PRICE}, not {price}")
+        return prices
 
     @classmethod
     def settings_customise_sources(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from cogyard.creation import NewPrediction, announce, once_of
+from cogyard.creation import NewPrediction, store_new, token_of
 from cogyard.domain.account import Caller
 from cogyard.domain.catalog import Model, Version, check_token, may_change, may_see, parse_model_name
 from cogyard.domain.compatibility import breaking_changes
@@ -13,6 +13,7 @@ from cogyard.domain.errors import BreakingChange, CogyardError, InvalidRequest, 
 from cogyard.domain.events import Event, Failed, Output, Succeeded
 from cogyard.domain.prediction import Prediction, PredictionKind
 from cogyard.domain.queue import training_queue
+from cogyard.domain.usage import Prices
 from cogyard.domain.values import FileId, Json, PredictionId, VersionId
 from cogyard.ports import AccountStore, Builder, Bus, CatalogStore, Clock, FileStore, PredictionStore
 from cogyard.validation import Validators
@@ -38,12 +39,14 @@ class Trainings:
         bus: Bus,
         clock: Clock,
         new_id: Callable[[datetime], PredictionId],
+        prices: Prices,
     ) -> None:
         self._store = store
         self._builder = builder
         self._bus = bus
         self._clock = clock
         self._new_id = new_id
+        self._prices = prices
         self._validators = Validators()
 
     async def create(
@@ -58,13 +61,14 @@ class Trainings:
 
         Raises `NotFound` for the model, version or destination, `InvalidVersion` when it cannot be trained,
         `BreakingChange` when what it makes would break the callers of an official destination, `InvalidFields`,
-        `Conflict`.
+        `Conflict`, `BudgetUsedUp`.
         """
         base, trained = await self._trainable(caller, model, version)
         goal = await self._destination(caller, destination)
         await self._check_compatible(goal, trained)
         self._validators.of(trained, train=True).check(wanted.input)
         now = self._clock.now()
+        tariff = self._prices.of_seconds(base.hardware)
         new = Prediction(
             id=self._new_id(now),
             account=caller.id,
@@ -78,10 +82,11 @@ class Trainings:
             webhook=wanted.webhook,
             webhook_events_filter=wanted.webhook_events_filter,
             base_url=None if wanted.webhook is None else wanted.base_url,
+            token=token_of(caller),
+            hardware=tariff.hardware,
+            price=tariff.price,
         )
-        created = await self._store.create_prediction(new, once_of(wanted.repetition, now))
-        announce(self._bus, created)
-        return created
+        return await store_new(self._store, self._bus, new, wanted.repetition, self._prices.currency)
 
     async def graduate(self, training: Prediction) -> list[Event]:
         """What follows when a training's function has returned: its output becomes the new version, or it fails."""

@@ -19,6 +19,7 @@ from cogyard.api.app import create_app
 from cogyard.api.wire import Wire, to_bytes
 from cogyard.api.yard import CREATES, POLLS, REQUESTS, Links, Yard
 from cogyard.audit import Audit
+from cogyard.budgets import Budgets
 from cogyard.bus import LocalBus
 from cogyard.clock import SystemClock
 from cogyard.collections import Collections
@@ -29,6 +30,7 @@ from cogyard.domain.errors import NotFound
 from cogyard.domain.instance import Instance
 from cogyard.domain.queue import deployment_of, is_training
 from cogyard.domain.schedule import Limits
+from cogyard.domain.usage import Prices
 from cogyard.domain.values import InstanceId, JsonObject
 from cogyard.domain.webhook import SCHEDULES
 from cogyard.embeddings import Embeddings
@@ -52,6 +54,7 @@ from cogyard.janitor import Janitor
 from cogyard.limits import LocalLimiter
 from cogyard.links import LinkSigner
 from cogyard.media import content_type_of
+from cogyard.meter import Meter
 from cogyard.models import Models
 from cogyard.placement.local import LocalPlacement
 from cogyard.ports import Launch, Rate
@@ -68,6 +71,7 @@ from cogyard.tls import STAND_IN_HOSTS
 from cogyard.tokens import Tokens, as_caller
 from cogyard.trainings import Trainings
 from cogyard.uploads import Making, Uploads
+from cogyard.usage import Usage
 from cogyard.validation import compile_input
 from cogyard.webhooks import Manner, Webhooks
 
@@ -120,7 +124,10 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         retention = timedelta(seconds=settings.retention) if settings.retention else None
         scratch = data / "instances"
         janitor = Janitor(store, files, bus, clock, retention, scratch)
-        trainings = Trainings(store, builder, bus, clock, new_prediction_id)
+        prices = Prices(settings.currency, settings.hardware_prices)
+        trainings = Trainings(store, builder, bus, clock, new_prediction_id, prices)
+        meter = Meter(store, clock, prices)
+        await meter.recover()
         await janitor.recover()
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
         ours = await store.get_predictions(await asyncio.to_thread(spooled))
@@ -146,6 +153,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
             clock,
             lambda: new_instance_id(clock.now()),
         )
+        stack.push_async_callback(meter.book)  # when the last instances have ended
         stack.push_async_callback(placement.close)
         limits = Limits(max_instances=settings.max_instances, idle_timeout=timedelta(seconds=settings.idle_timeout))
         hooks = Hooks(store, bus, clock, new_webhook_key)
@@ -169,7 +177,9 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
                 schedule=SCHEDULES[settings.webhook_retries],
             ),
         )
-        predictions = Predictions(store, bus, clock, new_prediction_id, community_by_name=settings.community_by_name)
+        predictions = Predictions(
+            store, bus, clock, new_prediction_id, community_by_name=settings.community_by_name, prices=prices
+        )
         embeddings = await _embeddings(settings, store, predictions, clock)
         accounts = Accounts(store, bus, clock)
         admin = await accounts.bootstrap(settings.owner, secret)
@@ -179,6 +189,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
             "janitor": janitor.run(),
             "timekeeper": Timekeeper(store, bus, clock).run(),
             "webhooks": webhooks.run(),
+            "meter": meter.run(),
         }
         if embeddings is not None:
             services["embeddings"] = embeddings.run()
@@ -191,7 +202,9 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
                 accounts=accounts,
                 tokens=Tokens(store, clock, new_token),
                 audit=Audit(store, clock),
-                models=Models(store, builder, bus, clock, embeddings),
+                usage=Usage(store, clock, prices),
+                budgets=Budgets(store, clock, settings.currency),
+                models=Models(store, builder, bus, clock, prices, embeddings),
                 collections=Collections(store),
                 deployments=Deployments(
                     store,

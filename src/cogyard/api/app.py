@@ -15,6 +15,7 @@ from cogyard.api import (
     accounts,
     aliases,
     audit,
+    budgets,
     collections,
     deployments,
     files,
@@ -26,6 +27,7 @@ from cogyard.api import (
     system,
     tokens,
     trainings,
+    usage,
     webhooks,
 )
 from cogyard.api.errors import fault, on_error, on_http_error
@@ -49,6 +51,8 @@ def create_app(yard: Yard) -> ASGIApp:
         *accounts.routes(yard),
         *tokens.routes(yard),
         *audit.routes(yard),
+        *usage.routes(yard),
+        *budgets.routes(yard),
         *system.routes(yard),
         *pages.routes(),
     ]

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from cogyard.domain.errors import (
     AlreadyFinished,
     BreakingChange,
+    BudgetUsedUp,
     BuildFailed,
     CogyardError,
     Conflict,
@@ -105,6 +106,10 @@ def render(error: CogyardError) -> Response:
             throttled = problem(429, str(error), retry_after=seconds)
             throttled.headers["retry-after"] = str(seconds)
             return throttled
+        case BudgetUsedUp(title=title, retry_after=seconds):
+            refused = problem(402, str(error), title, retry_after=seconds)
+            refused.headers["retry-after"] = str(seconds)
+            return refused
         case TooLarge():
             return problem(413, str(error), "Too large")
         case StorageFull():

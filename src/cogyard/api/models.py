@@ -19,7 +19,7 @@ from cogyard.domain.catalog import Model, Visibility
 from cogyard.domain.errors import InvalidField, InvalidFields, InvalidResource, NotFound
 from cogyard.domain.values import Json, JsonObject, PredictionId, VersionId
 from cogyard.hardware import HARDWARE
-from cogyard.models import CHANGEABLE, PAGE_SIZE, NewModel, parse_price
+from cogyard.models import CHANGEABLE, PAGE_SIZE, NewModel
 from cogyard.ports import ModelOrder, Page
 from cogyard.validation import check_object
 
@@ -132,7 +132,7 @@ class _Models:
             owner,
             name,
             is_official=body["is_official"] is True,
-            price=parse_price(price) if isinstance(price, dict) else None,
+            price=self.yard.models.price(price) if isinstance(price, dict) else None,
         )
         return answer(await self._shown(request, changed))
 

@@ -4,5 +4,6 @@ from cogyard.api.openapi_accounts import ACCOUNTS
 from cogyard.api.openapi_catalog import CATALOG
 from cogyard.api.openapi_operation import Operation
 from cogyard.api.openapi_running import RUNNING
+from cogyard.api.openapi_usage import USAGE
 
-OPERATIONS: tuple[Operation, ...] = (*RUNNING, *CATALOG, *ACCOUNTS)
+OPERATIONS: tuple[Operation, ...] = (*RUNNING, *CATALOG, *ACCOUNTS, *USAGE)

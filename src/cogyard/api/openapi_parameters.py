@@ -26,6 +26,17 @@ PATH_WORDS: dict[str, tuple[str, JsonObject]] = {
 PARAMETERS: dict[str, JsonObject] = {
     "account": _in("query", "account", "Username of another account that you act for or administer.", _TEXT),
     "action": _in("query", "action", "Only acts of this operation, such as `tokens.create`.", _TEXT),
+    "by": _in(
+        "query",
+        "by",
+        "What the sums are told apart by: some of account, model, deployment, token, day, hardware, kind, with commas.",
+        {"type": "string", "default": "model"},
+    ),
+    "from_day": _in(
+        "query", "from", "The first day, in UTC; by default the first of this month.", {**_TEXT, "format": "date"}
+    ),
+    "to_day": _in("query", "to", "The day after the last one; by default there is none.", {**_TEXT, "format": "date"}),
+    "format": _in("query", "format", "What comes back.", {"type": "string", "enum": ["json", "csv"]}),
     "prefer": _in(
         "header",
         "Prefer",

@@ -16,6 +16,7 @@ from cogyard.api.refusals import Refusals
 from cogyard.api.request import base_url, page_url
 from cogyard.api.wire import Wire, answer
 from cogyard.audit import Audit
+from cogyard.budgets import Budgets
 from cogyard.collections import Collections
 from cogyard.deployments import Deployments
 from cogyard.domain.account import Caller, Scope
@@ -29,6 +30,7 @@ from cogyard.predictions import Predictions
 from cogyard.tokens import Tokens, require
 from cogyard.trainings import Trainings
 from cogyard.uploads import Uploads
+from cogyard.usage import Usage
 
 Handler = Callable[[Request, Caller], Awaitable[Response]]
 """A handler that knows its caller."""
@@ -59,6 +61,8 @@ class Yard:
     accounts: Accounts
     tokens: Tokens
     audit: Audit
+    usage: Usage
+    budgets: Budgets
     models: Models
     collections: Collections
     deployments: Deployments

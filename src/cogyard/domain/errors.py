@@ -13,6 +13,7 @@ CogyardError
 ├── Disabled               the deployment takes no predictions now
 ├── BreakingChange         a new version would break the callers of an official model
 ├── RateLimited            too many requests in too short a time
+├── BudgetUsedUp           what the caller may use in this period is used up
 ├── TooLarge               more bytes than the limit allows
 ├── StorageFull            the disk has no room for it
 ├── BuildFailed            a pushed folder does not become a version
@@ -109,6 +110,18 @@ class RateLimited(CogyardError):
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(f"Request was throttled. Your rate limit resets in ~{retry_after}s.")
+        self.retry_after = retry_after
+
+
+class BudgetUsedUp(CogyardError):
+    """A budget has no room for a new prediction; `.title` says which limit it was.
+
+    `.retry_after` is in how many whole seconds it starts anew.
+    """
+
+    def __init__(self, message: str, title: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.title = title
         self.retry_after = retry_after
 
 

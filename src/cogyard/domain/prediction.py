@@ -31,7 +31,9 @@ from cogyard.domain.events import (
     Started,
     Succeeded,
 )
+from cogyard.domain.money import cost_of, micros, millionths
 from cogyard.domain.values import (
+    NO_TOKEN,
     AccountId,
     FileId,
     FileMap,
@@ -131,7 +133,7 @@ class Prediction:
     base_url: str | None = None
     data_removed: bool = False
     #: which token asked for it; 0 for the server's own
-    token: TokenId = TokenId(0)
+    token: TokenId = NO_TOKEN
     #: the SKU that it is charged for
     hardware: str = ""
     #: the metric whose units are charged; empty when seconds are
@@ -239,6 +241,8 @@ def _cancel(prediction: Prediction, at: datetime) -> Prediction:
 
 def _finish(prediction: Prediction, status: Status, at: datetime, error: str | None = None) -> Prediction:
     started = prediction.started_at or at
+    is_by_unit = bool(prediction.unit)
+    used = millionths(prediction.metrics.get(prediction.unit)) if is_by_unit else micros(started, at)
     times: JsonObject = {
         "predict_time": max((at - started).total_seconds(), 0.0),
         "total_time": max((at - prediction.created_at).total_seconds(), 0.0),
@@ -251,6 +255,7 @@ def _finish(prediction: Prediction, status: Status, at: datetime, error: str | N
         completed_at=at,
         claimed_by=None,
         metrics={**prediction.metrics, **times},
+        cost=cost_of(prediction.price, used),
     )
 
 

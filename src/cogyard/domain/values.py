@@ -11,6 +11,8 @@ JsonObject = dict[str, Json]
 
 AccountId = NewType("AccountId", int)
 TokenId = NewType("TokenId", int)
+NO_TOKEN = TokenId(0)
+"""Of what the server does by itself, or what concerns all tokens of an account."""
 ModelId = NewType("ModelId", int)
 VersionId = NewType("VersionId", str)
 """64 lower-case hex digits: a digest of source, environment and schema."""

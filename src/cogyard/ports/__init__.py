@@ -37,11 +37,13 @@ from cogyard.ports.predictions import (
     SecretStore,
     TimeStore,
 )
+from cogyard.ports.usage import BudgetStore, MeterStore, UsageQuery, UsageStore, UsageSum
 
 __all__ = [
     "AccountStore",
     "Allowance",
     "AuditStore",
+    "BudgetStore",
     "BuildLine",
     "Builder",
     "Built",
@@ -60,6 +62,7 @@ __all__ = [
     "Launch",
     "Limiter",
     "Listener",
+    "MeterStore",
     "ModelOrder",
     "Once",
     "Page",
@@ -75,6 +78,9 @@ __all__ = [
     "TimeStore",
     "TokenStore",
     "Topic",
+    "UsageQuery",
+    "UsageStore",
+    "UsageSum",
     "VectorStore",
     "VersionUsers",
 ]
@@ -173,6 +179,9 @@ class Store(
     InstanceStore,
     FileStore,
     SecretStore,
+    UsageStore,
+    MeterStore,
+    BudgetStore,
     Protocol,
 ):
     """All of it: what `wiring` opens and hands out in parts."""

@@ -52,7 +52,8 @@ class PredictionStore(Protocol):
     async def create_prediction(self, prediction: Prediction, once: Once | None = None) -> Prediction:
         """Store a new prediction, and count a run of its model; returns it with its `sequence`.
 
-        With `once`, perhaps an older one. Raises `Conflict` when its key was used for another request.
+        With `once`, perhaps an older one. Raises `Conflict` when its key was used for another request,
+        `domain.budget.BudgetExceeded` when it has no room in a budget of the account or the token.
         """
         ...
 

@@ -28,7 +28,7 @@ from cogyard.domain.turns import Turns
 from cogyard.domain.values import AccountId, InstanceId, PredictionId, QueueId
 from cogyard.domain.webhook import durable_events
 from cogyard.ports import Once, Page, PageRequest, PredictionFilter
-from cogyard.store import deliveries
+from cogyard.store import budgets, deliveries, usage
 from cogyard.store.paging import cut
 from cogyard.store.rows import Values, from_prediction, to_prediction
 from cogyard.store.tables import chunks, creations, deployments, examples, files, models, predictions
@@ -70,10 +70,15 @@ _INSERT_CHUNK = insert(chunks)
 
 
 def create(connection: Connection, prediction: Prediction, once: Once | None) -> Prediction:
-    """Store a new prediction, or find the one that the same request made before. Raises `Conflict`."""
+    """Store a new prediction, or find the one that the same request made before.
+
+    Raises `Conflict`, `BudgetExceeded`.
+    """
     made = None if once is None else _made_before(connection, prediction.account, once)
     if made is not None:
         return made
+    if held := budgets.admit(connection, prediction):
+        prediction = replace(prediction, **held)
     sequence: int = connection.execute(_INSERT, from_prediction(prediction)).scalar_one()
     connection.execute(_COUNT_RUN, {"model_key": prediction.model.lower()})
     if prediction.deployment is not None:
@@ -194,6 +199,8 @@ def record(connection: Connection, before: Prediction, after: Prediction) -> boo
     )
     if connection.execute(step.values(**changed)).rowcount != 1:
         return False
+    if after.completed_at is not None:
+        usage.note_end(connection, after)
     if after.webhook is not None:
         deliveries.owe(connection, after, durable_events(before, after), after.completed_at or after.started_at)
     if is_whole:
@@ -208,6 +215,8 @@ def _row_changes(before: Prediction, after: Prediction, *, whole: bool) -> Value
     names = ["status", "started_at", "completed_at", "error", "metrics", "attempt", "claimed_by"]
     values: Values = {name: getattr(after, name) for name in names}
     values["status"] = after.status.value
+    if after.completed_at is not None:
+        values["cost"] = after.cost
     if after.cancel_requested_at is not None:
         values["cancel_requested_at"] = after.cancel_requested_at
     if after.claimed_by is None:
