@@ -56,6 +56,11 @@ def new_token() -> str:
     return TOKEN_PREFIX + _encode(os.urandom(24))[:37]
 
 
+def new_mark() -> str:
+    """12 hex digits, 48 random bits: tells what holds a model's secrets of now from what holds earlier ones."""
+    return os.urandom(6).hex()
+
+
 def new_signing_key() -> str:
     """256 random bits in hex, for signatures that only this server checks."""
     return os.urandom(32).hex()

@@ -15,7 +15,7 @@ from cogyard.domain.deployment import may_use
 from cogyard.domain.errors import Disabled, InvalidVersion, NotFound
 from cogyard.domain.events import CancelRequested
 from cogyard.domain.prediction import Prediction, PredictionKind
-from cogyard.domain.queue import version_queue
+from cogyard.domain.queue import model_queue
 from cogyard.domain.usage import Prices, Tariff
 from cogyard.domain.values import PredictionId, QueueId, VersionId
 from cogyard.ports import (
@@ -28,7 +28,9 @@ from cogyard.ports import (
     PageRequest,
     PredictionFilter,
     PredictionStore,
+    Vault,
 )
+from cogyard.sealing import with_sealed
 from cogyard.validation import Validators
 
 PAGE_SIZE = 100
@@ -71,6 +73,7 @@ class Predictions:
         *,
         community_by_name: bool,
         prices: Prices,
+        vault: Vault,
     ) -> None:
         self._store = store
         self._bus = bus
@@ -78,6 +81,7 @@ class Predictions:
         self._new_id = new_id
         self._community_by_name = community_by_name
         self._prices = prices
+        self._vault = vault
         self._validators = Validators()
 
     async def create(self, caller: Caller, version: str, wanted: NewPrediction) -> Prediction:
@@ -239,7 +243,8 @@ class Predictions:
 
     async def _create(self, caller: Caller, place: _Place, wanted: NewPrediction) -> Prediction:
         version = place.version
-        self._validators.of(version).check(wanted.input)
+        validator = self._validators.of(version)
+        validator.check(wanted.input)
         now = self._clock.now()
         new = Prediction(
             id=self._new_id(now),
@@ -262,6 +267,7 @@ class Predictions:
             unit=place.tariff.unit,
             price=place.tariff.price,
         )
+        new = with_sealed(self._vault, new, validator.secret_inputs(wanted.input))
         return await store_new(self._store, self._bus, new, wanted.repetition, self._prices.currency)
 
     def _on_model(self, model: Model, version: Version) -> _Place:
@@ -269,7 +275,7 @@ class Predictions:
         return _Place(
             version=version,
             model=model.full_name,
-            queue=version_queue(version.id),
+            queue=model_queue(version.id, model.id, model.secrets_mark),
             tariff=self._prices.of_model(model),
             is_version_hidden=model.is_official,
         )

@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     )
     token: str | None = Field(None, min_length=1, description="The first admin's API token; made up when unset.")
     owner: str = Field("cogyard", description="The first admin's username, which owns the starter models.")
+    secrets_key_file: Path | None = Field(
+        None, description="File of the key that seals secrets; by default secrets.key in the data folder, made at need."
+    )
     public_url: str | None = Field(
         None, description="Address that answers name in their URLs; by default the one that the client used."
     )

@@ -15,7 +15,8 @@ from cogyard.domain.prediction import Prediction, PredictionKind
 from cogyard.domain.queue import training_queue
 from cogyard.domain.usage import Prices
 from cogyard.domain.values import FileId, Json, PredictionId, VersionId
-from cogyard.ports import AccountStore, Builder, Bus, CatalogStore, Clock, FileStore, PredictionStore
+from cogyard.ports import AccountStore, Builder, Bus, CatalogStore, Clock, FileStore, PredictionStore, Vault
+from cogyard.sealing import with_sealed
 from cogyard.validation import Validators
 
 NO_DESTINATION = "The specified training destination does not exist"
@@ -40,6 +41,7 @@ class Trainings:
         clock: Clock,
         new_id: Callable[[datetime], PredictionId],
         prices: Prices,
+        vault: Vault,
     ) -> None:
         self._store = store
         self._builder = builder
@@ -47,6 +49,7 @@ class Trainings:
         self._clock = clock
         self._new_id = new_id
         self._prices = prices
+        self._vault = vault
         self._validators = Validators()
 
     async def create(
@@ -66,7 +69,8 @@ class Trainings:
         base, trained = await self._trainable(caller, model, version)
         goal = await self._destination(caller, destination)
         await self._check_compatible(goal, trained)
-        self._validators.of(trained, train=True).check(wanted.input)
+        validator = self._validators.of(trained, train=True)
+        validator.check(wanted.input)
         now = self._clock.now()
         tariff = self._prices.of_seconds(base.hardware)
         new = Prediction(
@@ -75,7 +79,7 @@ class Trainings:
             kind=PredictionKind.training,
             model=base.full_name,
             version=trained.id,
-            queue=training_queue(trained.id),
+            queue=training_queue(trained.id, base.id, base.secrets_mark),
             destination=goal.full_name,
             input=wanted.input,
             created_at=now,
@@ -86,6 +90,7 @@ class Trainings:
             hardware=tariff.hardware,
             price=tariff.price,
         )
+        new = with_sealed(self._vault, new, validator.secret_inputs(wanted.input))
         return await store_new(self._store, self._bus, new, wanted.repetition, self._prices.currency)
 
     async def graduate(self, training: Prediction) -> list[Event]:

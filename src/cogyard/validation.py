@@ -72,6 +72,23 @@ class InputValidator:
             for pointer in self._files_in(self._properties[name], value, f"/{_escape(name)}")
         ]
 
+    @property
+    def secret_names(self) -> list[str]:
+        """The inputs whose values nobody but the model may see."""
+        return [name for name, schema in self._properties.items() if self._is_secret(schema)]
+
+    def secret_inputs(self, model_input: JsonObject) -> list[str]:
+        """Those of a checked input that have a value."""
+        return [name for name in self.secret_names if model_input.get(name) is not None]
+
+    def _is_secret(self, schema: Json) -> bool:
+        resolved = self._resolve(schema)
+        if resolved.get("x-cog-secret") is True or resolved.get("format") == "password":
+            return True
+        options = resolved.get("anyOf")
+        inner = [resolved.get("items"), *(options if isinstance(options, list) else [])]
+        return any(self._is_secret(one) for one in inner if one is not None)
+
     def _type_of(self, name: str) -> Json:
         schema = self._resolve(self._properties[name])
         return schema.get("type")

@@ -4,7 +4,7 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -26,7 +26,7 @@ from cogyard.collections import Collections
 from cogyard.deployments import Deployments, InstanceLimits
 from cogyard.domain.account import AccountKind, Role
 from cogyard.domain.catalog import Version
-from cogyard.domain.errors import NotFound
+from cogyard.domain.errors import KeyUnusable, NotFound, SetupFailed
 from cogyard.domain.instance import Instance
 from cogyard.domain.queue import deployment_of, is_training
 from cogyard.domain.schedule import Limits
@@ -48,6 +48,8 @@ from cogyard.ids import (
 )
 from cogyard.instances.cog import CogServer, DriverLimits
 from cogyard.instances.director import Director, Surroundings
+from cogyard.instances.discreet import DiscreetDriver
+from cogyard.instances.driver import Driver
 from cogyard.instances.inputs import InputFiles
 from cogyard.instances.scratch import clean_up_spool, spooled
 from cogyard.janitor import Janitor
@@ -63,6 +65,8 @@ from cogyard.runtime.builder import FolderBuilder
 from cogyard.runtime.environment import Environments, find_uv
 from cogyard.runtime.venv import VenvRuntime
 from cogyard.scheduler import Scheduler
+from cogyard.sealing import open_inputs
+from cogyard.secrets import Secrets
 from cogyard.settings import Settings
 from cogyard.store import open_store
 from cogyard.store.sqlite import SqliteStore
@@ -73,6 +77,7 @@ from cogyard.trainings import Trainings
 from cogyard.uploads import Making, Uploads
 from cogyard.usage import Usage
 from cogyard.validation import compile_input
+from cogyard.vault import Vault
 from cogyard.webhooks import Manner, Webhooks
 
 SEARCHER = "_search"
@@ -125,7 +130,9 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         scratch = data / "instances"
         janitor = Janitor(store, files, bus, clock, retention, scratch)
         prices = Prices(settings.currency, settings.hardware_prices)
-        trainings = Trainings(store, builder, bus, clock, new_prediction_id, prices)
+        vault = Vault(settings.secrets_key_file or data / "secrets.key")
+        secrets = Secrets(store, vault, bus, clock)
+        trainings = Trainings(store, builder, bus, clock, new_prediction_id, prices, vault)
         meter = Meter(store, clock, prices)
         await meter.recover()
         await janitor.recover()
@@ -139,6 +146,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
             files=files,
             inputs=inputs,
             prepare=_prepare,
+            open_input=partial(open_inputs, vault),
             graduate=trainings.graduate,
             new_file_id=lambda: new_file_id(clock.now()),
             content_type=content_type_of,
@@ -147,7 +155,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         )
         runtime = VenvRuntime(environments, data / "sources", os.environ)
         placement = LocalPlacement(
-            _director_maker(settings, store, files, runtime, around, scratch, ports),
+            _director_maker(settings, store, files, secrets, runtime, around, scratch, ports),
             store,
             bus,
             clock,
@@ -178,7 +186,13 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
             ),
         )
         predictions = Predictions(
-            store, bus, clock, new_prediction_id, community_by_name=settings.community_by_name, prices=prices
+            store,
+            bus,
+            clock,
+            new_prediction_id,
+            prices=prices,
+            vault=vault,
+            community_by_name=settings.community_by_name,
         )
         embeddings = await _embeddings(settings, store, predictions, clock)
         accounts = Accounts(store, bus, clock)
@@ -200,6 +214,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         running.app = create_app(
             Yard(
                 accounts=accounts,
+                secrets=secrets,
                 tokens=Tokens(store, clock, new_token),
                 audit=Audit(store, clock),
                 usage=Usage(store, clock, prices),
@@ -279,10 +294,11 @@ def _rates(creates: int, requests: int, polls: int) -> dict[str, Rate]:
     return {name: Rate(name, per_minute) for name, per_minute in named.items() if per_minute}
 
 
-def _director_maker(
+def _director_maker(  # noqa: PLR0913 - what every director needs, from all sides
     settings: Settings,
     store: SqliteStore,
     files: FolderFiles,
+    secrets: Secrets,
     runtime: VenvRuntime,
     around: Surroundings,
     scratch: Path,
@@ -302,21 +318,32 @@ def _director_maker(
             raise NotFound(f"version {instance.version} is not in the store")
         place, train = scratch / instance.id, is_training(instance.queue)
         weights = await _weights(store, files, version, place)
+        found, fault = await _open_secrets(secrets, instance)
 
         def launch(port: int, nonce: str) -> Launch:
+            if fault is not None:
+                raise fault
             ports[instance.id] = port
-            return runtime.launch(version, scratch=place, port=port, nonce=nonce, train=train, weights=weights)
+            return runtime.launch(
+                version, scratch=place, port=port, nonce=nonce, train=train, weights=weights, secrets=found
+            )
 
-        driver = CogServer(
-            launch,
-            place,
-            around.clock,
-            training if train else predicting,
-        )
+        driver: Driver = CogServer(launch, place, around.clock, training if train else predicting)
+        secret_inputs = compile_input(version.openapi_schema, train=train).secret_names
+        if found or secret_inputs:
+            driver = DiscreetDriver(driver, list(found.values()), secret_inputs)
         slots = 1 if train else version.config.concurrency
         return Director(replace(instance, slots=slots), version, driver, place, around)
 
     return make
+
+
+async def _open_secrets(secrets: Secrets, instance: Instance) -> tuple[Mapping[str, str], SetupFailed | None]:
+    """What the instance is to find in its environment, or why its setup fails: not the server, and no other model."""
+    try:
+        return await secrets.open_for(instance.queue), None
+    except KeyUnusable as fault:
+        return {}, SetupFailed(str(fault))
 
 
 async def _weights(store: SqliteStore, files: FolderFiles, version: Version, place: Path) -> Path | None:

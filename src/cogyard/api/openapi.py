@@ -8,6 +8,7 @@ from cogyard.api.openapi_operation import Operation
 from cogyard.api.openapi_operations import OPERATIONS
 from cogyard.api.openapi_parameters import PARAMETERS, PATH_WORDS
 from cogyard.api.openapi_schemas import SCHEMAS
+from cogyard.api.openapi_secrets import SECRET_SCHEMAS
 from cogyard.api.openapi_usage import USAGE_SCHEMAS
 from cogyard.domain.values import Json, JsonObject
 
@@ -83,7 +84,7 @@ def document(base: str) -> JsonObject:
         "paths": paths,
         "components": {
             "securitySchemes": {"bearerAuth": {"type": "http", "scheme": "bearer"}},
-            "schemas": {**SCHEMAS, **ACCOUNT_SCHEMAS, **USAGE_SCHEMAS},
+            "schemas": {**SCHEMAS, **SECRET_SCHEMAS, **ACCOUNT_SCHEMAS, **USAGE_SCHEMAS},
         },
     }
     return deepcopy(whole)

@@ -17,6 +17,7 @@ PATH_WORDS: dict[str, tuple[str, JsonObject]] = {
     "alias": ("The id that the version has elsewhere, 64 hex digits.", _TEXT),
     "id": ("Its id.", _TEXT),
     "username": ("The account's username.", _TEXT),
+    "secret": ("The name of the variable that holds it.", _TEXT),
     "member": ("A user's username.", _TEXT),
     "slug": ("The collection's slug.", _TEXT),
     "token": ("From `urls.stream` of the prediction.", _TEXT),

@@ -15,7 +15,7 @@ from cogyard.domain.account import Account
 from cogyard.domain.catalog import Collection, Model, Version
 from cogyard.domain.deployment import Deployment, Release
 from cogyard.domain.file import File
-from cogyard.domain.prediction import Prediction, PredictionKind, Status, StreamKind
+from cogyard.domain.prediction import Prediction, PredictionKind, Status, StreamKind, shown_input
 from cogyard.domain.values import FileId, Json, JsonObject, PredictionId
 from cogyard.domain.webhook import Delivery
 from cogyard.ports import Clock
@@ -62,7 +62,7 @@ class Wire:
             "id": prediction.id,
             "model": prediction.model,
             "version": "hidden" if prediction.is_version_hidden else prediction.version,
-            "input": prediction.input,
+            "input": shown_input(prediction),
             "logs": prediction.logs,
             "output": None if is_training and not isinstance(output, dict) else output,
             "data_removed": prediction.data_removed,

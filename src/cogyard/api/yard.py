@@ -27,6 +27,7 @@ from cogyard.hooks import Hooks
 from cogyard.models import Models
 from cogyard.ports import Allowance, Clock, Limiter, Page, Rate
 from cogyard.predictions import Predictions
+from cogyard.secrets import Secrets
 from cogyard.tokens import Tokens, require
 from cogyard.trainings import Trainings
 from cogyard.uploads import Uploads
@@ -59,6 +60,7 @@ class Yard:
     """Everything behind the API."""
 
     accounts: Accounts
+    secrets: Secrets
     tokens: Tokens
     audit: Audit
     usage: Usage

@@ -61,7 +61,7 @@ def _build(state: _State) -> typer.Typer:
     app = typer.Typer(name="cogyard", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True)(state.options)
     from cogyard.cli import groups as more
-    from cogyard.cli import people, resources
+    from cogyard.cli import people, resources, secrets
     from cogyard.cli.verify import verify_commands
 
     for command in (_push(state), _run(state), more.train_command(state.speak), _doctor(state)):
@@ -79,6 +79,7 @@ def _build(state: _State) -> typer.Typer:
         "collections": more.collection_commands(state.speak),
         "files": more.file_commands(state.speak),
         "webhooks": more.webhook_commands(state.speak),
+        "secrets": secrets.secret_commands(state.speak),
         "token": people.token_commands(state.speak),
         "user": people.user_commands(state.speak),
         "org": people.organization_commands(state.speak),
@@ -102,6 +103,7 @@ _GROUP_HELP = {
     "models": "Look at models and their versions.",
     "predictions": "Look at predictions, follow and cancel them.",
     **HELP,
+    "secrets": "Secrets of models and deployments: set, name and remove them.",
     **PEOPLE,
     "verify": "Try whether a server keeps the API's reference.",
 }

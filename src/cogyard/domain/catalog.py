@@ -57,6 +57,8 @@ class Model:
     run_count: int = 0
     default_example: PredictionId | None = None
     latest_version: VersionId | None = None
+    #: changes with every change of its secrets; None while it has none
+    secrets_mark: str | None = None
 
     @property
     def full_name(self) -> str:

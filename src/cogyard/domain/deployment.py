@@ -49,6 +49,8 @@ class Deployment:
     current: Release
     #: when its newest prediction was created
     used_at: datetime | None = None
+    #: changes with every change of the secrets that it runs with
+    secrets_mark: str | None = None
 
     @property
     def full_name(self) -> str:
@@ -58,7 +60,7 @@ class Deployment:
     @property
     def queue(self) -> QueueId:
         """Where predictions of the current release wait."""
-        return deployment_queue(self.id, self.current.version)
+        return deployment_queue(self.id, self.current.version, self.secrets_mark)
 
 
 def may_use(caller: Account, deployment: Deployment) -> bool:

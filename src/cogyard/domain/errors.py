@@ -16,6 +16,7 @@ CogyardError
 ├── BudgetUsedUp           what the caller may use in this period is used up
 ├── TooLarge               more bytes than the limit allows
 ├── StorageFull            the disk has no room for it
+├── KeyUnusable            the key of the secrets is gone, or is another one
 ├── BuildFailed            a pushed folder does not become a version
 ├── SetupFailed            a Cog server did not come up
 └── AlreadyFinished        an event came for a prediction that has ended
@@ -135,6 +136,10 @@ class TooLarge(CogyardError):
 
 class StorageFull(CogyardError):
     """The data folder's disk has no room; nothing was stored."""
+
+
+class KeyUnusable(CogyardError):
+    """What was sealed cannot be opened, or nothing can be sealed; `str()` says what to do."""
 
 
 class BuildFailed(CogyardError):

@@ -54,6 +54,9 @@ MAX_LOG_CHARACTERS = 1_000_000
 
 LOG_CUT = "\n[cogyard] more log lines followed and were dropped\n"
 
+REDACTED = "[REDACTED]"
+"""What is shown in the place of a secret input."""
+
 RESERVED_METRICS = frozenset({"predict_time", "total_time"})
 """Metrics that are measured here and that a model cannot set (`api-contract.md` §9.3)."""
 
@@ -132,6 +135,8 @@ class Prediction:
     #: `scheme://host` that its creator used, for the URLs in webhooks
     base_url: str | None = None
     data_removed: bool = False
+    #: names of the inputs that nobody but the model may see: sealed in `input` until the end, then gone from it
+    secret_inputs: tuple[str, ...] = ()
     #: which token asked for it; 0 for the server's own
     token: TokenId = NO_TOKEN
     #: the SKU that it is charged for
@@ -254,6 +259,7 @@ def _finish(prediction: Prediction, status: Status, at: datetime, error: str | N
         started_at=started,
         completed_at=at,
         claimed_by=None,
+        input=shown_input(prediction),
         metrics={**prediction.metrics, **times},
         cost=cost_of(prediction.price, used),
     )
@@ -278,6 +284,15 @@ def _interrupt(prediction: Prediction, event: Interrupted) -> Prediction:
         metrics={},
         logs=_with_log(prediction.logs, note),
     )
+
+
+def shown_input(prediction: Prediction) -> JsonObject:
+    """The input as it may be shown: without what is secret in it."""
+    if not prediction.secret_inputs:
+        return prediction.input
+    return {
+        name: REDACTED if name in prediction.secret_inputs else value for name, value in prediction.input.items()
+    }
 
 
 def forget_data(prediction: Prediction) -> Prediction:

@@ -54,6 +54,8 @@ class Surroundings:
     files: Files
     inputs: InputFiles
     prepare: Callable[[Version, bool], Callable[[JsonObject], tuple[JsonObject, list[str]]]]
+    #: a prediction's input with what is sealed in it
+    open_input: Callable[[Prediction], JsonObject]
     #: what follows when a training's function has returned
     graduate: Callable[[Prediction], Awaitable[list[Event]]]
     new_file_id: Callable[[], FileId]
@@ -252,7 +254,7 @@ class Director:
     async def _record(self, recorder: Recorder, folder: Path, slot: "_Slot") -> None:
         prediction, clock = recorder.prediction, self._around.clock
         try:
-            model_input, pointers = self._prepare(prediction.input)
+            model_input, pointers = self._prepare(self._around.open_input(prediction))
             paths = await self._fetch(model_input, pointers, recorder, folder) if pointers else {}
         except CogyardError as fault:
             await recorder.add(Failed(at=clock.now(), error=str(fault)))

@@ -37,6 +37,7 @@ from cogyard.ports.predictions import (
     SecretStore,
     TimeStore,
 )
+from cogyard.ports.secrets import SealedStore, Vault
 from cogyard.ports.usage import BudgetStore, MeterStore, UsageQuery, UsageStore, UsageSum
 
 __all__ = [
@@ -73,6 +74,7 @@ __all__ = [
     "PredictionStore",
     "Rate",
     "Runtime",
+    "SealedStore",
     "SecretStore",
     "Store",
     "TimeStore",
@@ -81,6 +83,7 @@ __all__ = [
     "UsageQuery",
     "UsageStore",
     "UsageSum",
+    "Vault",
     "VectorStore",
     "VersionUsers",
 ]
@@ -179,6 +182,7 @@ class Store(
     InstanceStore,
     FileStore,
     SecretStore,
+    SealedStore,
     UsageStore,
     MeterStore,
     BudgetStore,
@@ -238,8 +242,12 @@ class Runtime(Protocol):
         nonce: str,
         train: bool = False,
         weights: Path | None = None,
+        secrets: Mapping[str, str] | None = None,
     ) -> Launch:
-        """How to start a Cog server for the version on a loopback port; `nonce` marks what its wrapper says."""
+        """How to start a Cog server for the version on a loopback port; `nonce` marks what its wrapper says.
+
+        `secrets` join its environment, where they do not change how the server runs it.
+        """
         ...
 
 

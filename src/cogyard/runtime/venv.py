@@ -47,6 +47,7 @@ class VenvRuntime:
         nonce: str,
         train: bool = False,
         weights: Path | None = None,
+        secrets: Mapping[str, str] | None = None,
     ) -> Launch:
         """See `ports.Runtime`."""
         config = version.config
@@ -55,6 +56,7 @@ class VenvRuntime:
         environment = {
             **{name: self._variables[name] for name in PASSED_ON if name in self._variables},
             **config.environment,
+            **(secrets or {}),
             "PATH": f"{bin_folder}:/usr/local/bin:/usr/bin:/bin",
             "VIRTUAL_ENV": str(bin_folder.parent),
             "HOME": str(scratch / "home"),

@@ -1,20 +1,21 @@
 """Statements of deployments and their releases."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from cogyard.domain.deployment import Deployment, Release
 from cogyard.domain.errors import Conflict
-from cogyard.domain.queue import deployment_queue
+from cogyard.domain.queue import deployment_queue, model_queue
 from cogyard.domain.schedule import Target
-from cogyard.domain.values import AccountId, DeploymentId, VersionId
+from cogyard.domain.values import AccountId, DeploymentId, QueueId, VersionId
+from cogyard.ids import new_mark
 from cogyard.ports import Page, PageRequest
 from cogyard.store.accounts import get_by_id as get_account_by_id
 from cogyard.store.paging import cut
 from cogyard.store.rows import from_release, to_deployment, to_release
-from cogyard.store.tables import deployments, models, releases
+from cogyard.store.tables import deployments, model_versions, models, releases
 
 _D, _R = deployments.c, releases.c
 _IS_CURRENT = (_R.deployment == _D.id) & (_R.number == _D.current_release)
@@ -25,6 +26,7 @@ _WHOLE: Select[Any] = select(
     _D.owner,
     _D.name,
     _D.used_at,
+    _D.secrets_mark,
     releases,
 ).join(releases, _IS_CURRENT)
 
@@ -66,8 +68,12 @@ def page(
 def release(connection: Connection, deployment: DeploymentId, new: Release) -> bool:
     """Make `new` the current release; False when another one was quicker."""
     mine = update(deployments).where(_D.id == deployment, _D.current_release == new.number - 1)
-    if connection.execute(mine.values(current_release=new.number)).rowcount != 1:
+    before = _one(connection, _WHOLE.where(_D.id == deployment))
+    if before is None or connection.execute(mine.values(current_release=new.number)).rowcount != 1:
         return False
+    if new.model.lower() != before.current.model.lower():
+        # another model may have the same version and other secrets
+        connection.execute(update(deployments).where(_D.id == deployment).values(secrets_mark=new_mark()))
     connection.execute(insert(releases), {**from_release(new), "deployment": deployment})
     return True
 
@@ -92,16 +98,27 @@ def is_deployed(connection: Connection, version: VersionId) -> bool:
 
 def targets(connection: Connection, official_instances: int, official_most: int) -> Sequence[Target]:
     """What official models and deployments want to have running."""
-    official = select(models.c.latest_version).where(models.c.is_official, models.c.latest_version.is_not(None))
+    official = select(models.c.id, models.c.latest_version, models.c.secrets_mark)
+    official = official.where(models.c.is_official, models.c.latest_version.is_not(None))
+    queues = [model_queue(row.latest_version, row.id, row.secrets_mark) for row in connection.execute(official)]
     wanted = [
-        Target(queue=version, min_instances=official_instances, max_instances=official_most)
-        for version in dict.fromkeys(connection.execute(official).scalars())
+        Target(queue=queue, min_instances=official_instances, max_instances=official_most)
+        for queue in dict.fromkeys(queues)
     ]
-    current = select(_D.id, _R.version, _R.min_instances, _R.max_instances).join(releases, _IS_CURRENT)
-    for row in connection.execute(current.where(_R.max_instances > 0)):
-        queue = deployment_queue(row.id, row.version)
+    current = select(_D.id, _D.secrets_mark, _R.version, _R.min_instances, _R.max_instances)
+    for row in connection.execute(current.join(releases, _IS_CURRENT).where(_R.max_instances > 0)):
+        queue = deployment_queue(row.id, row.version, row.secrets_mark)
         wanted.append(Target(queue=queue, min_instances=row.min_instances, max_instances=row.max_instances))
-    return wanted
+    return [*wanted, *_secretive(connection, set(queues))]
+
+
+def _secretive(connection: Connection, known: Collection[QueueId]) -> list[Target]:
+    """Queues of models with secrets, as they are now: nothing is kept for them, but their idle instances are of use."""
+    held = select(models.c.id, models.c.secrets_mark, model_versions.c.version)
+    held = held.join(model_versions, model_versions.c.model == models.c.id).where(models.c.secrets_mark.is_not(None))
+    rows = connection.execute(held).all()
+    queues = [model_queue(row.version, row.id, row.secrets_mark) for row in rows]
+    return [Target(queue=queue, min_instances=0, max_instances=1) for queue in queues if queue not in known]
 
 
 def _one(connection: Connection, wanted: Select[Any]) -> Deployment | None:

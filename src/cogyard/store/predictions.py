@@ -223,6 +223,8 @@ def _row_changes(before: Prediction, after: Prediction, *, whole: bool) -> Value
         values["lease_until"] = None
     if whole:
         values["logs"] = after.logs
+    if after.input is not before.input:
+        values["input"] = after.input
     if whole or (not after.is_stream and after.output is not before.output):
         values["output"] = after.output
         values["output_files"] = dict(after.output_files) or None

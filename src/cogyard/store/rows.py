@@ -55,9 +55,9 @@ def to_model(row: RowMapping) -> Model:
 
 
 def from_model(model: Model) -> Values:
-    """A model's columns, but `id` and those that other commands keep (`run_count`, the latest version)."""
+    """A model's columns, but `id` and those that other commands keep (`run_count`, the latest version, the mark)."""
     fields = asdict(model)
-    for name in ("id", "run_count", "latest_version"):
+    for name in ("id", "run_count", "latest_version", "secrets_mark"):
         del fields[name]
     more = {"visibility": model.visibility.value, "key": model.full_name.lower(), "tags": list(model.tags)}
     return {**fields, **more}
@@ -79,9 +79,12 @@ def from_version(version: Version) -> Values:
     }
 
 
+_OTHERWISE = ("lease_until", "output_files", "webhook_events_filter", "secret_inputs")
+
+
 def to_prediction(row: RowMapping) -> Prediction:
     """A prediction as its row has it, without its chunks."""
-    fields = {name: row[name] for name in row if name not in ("lease_until", "output_files", "webhook_events_filter")}
+    fields = {name: row[name] for name in row if name not in _OTHERWISE}
     events, stream = row["webhook_events_filter"], row["stream_kind"]
     fields["status"] = Status(row["status"])
     fields["kind"] = PredictionKind(row["kind"])
@@ -90,6 +93,7 @@ def to_prediction(row: RowMapping) -> Prediction:
         **fields,
         output_files=row["output_files"] or {},
         webhook_events_filter=None if events is None else tuple(events),
+        secret_inputs=tuple(row["secret_inputs"] or ()),
     )
 
 
@@ -103,6 +107,7 @@ def from_prediction(prediction: Prediction) -> Values:
     fields["stream_kind"] = None if prediction.stream_kind is None else prediction.stream_kind.value
     fields["output_files"] = dict(prediction.output_files) or None
     fields["webhook_events_filter"] = None if events is None else list(events)
+    fields["secret_inputs"] = list(prediction.secret_inputs) or None
     return fields
 
 
@@ -114,7 +119,7 @@ def to_instance(row: RowMapping) -> Instance:
 
 def to_deployment(row: RowMapping, created_by: Account) -> Deployment:
     """A deployment, of its row joined with that of its current release."""
-    names = ("account", "owner", "name", "used_at")
+    names = ("account", "owner", "name", "used_at", "secrets_mark")
     return Deployment(
         id=row["deployment_id"],
         created_at=row["deployment_created_at"],

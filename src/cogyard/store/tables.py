@@ -51,6 +51,8 @@ models = Table(
     Column("latest_version", String(64)),
     #: the number of the latest version in `model_versions`, by which models are listed
     Column("latest_number", BigInteger, index=True),
+    #: changes with every change of its secrets; null while it has none
+    Column("secrets_mark", String(12)),
 )
 
 versions = Table(
@@ -136,6 +138,8 @@ predictions = Table(
     Column("webhook_events_filter", Json),
     Column("base_url", Text),
     Column("data_removed", Boolean, nullable=False),
+    #: names of the inputs that are secret: sealed here until its end
+    Column("secret_inputs", Json),
     #: what it is charged by: the token that asked, the hardware, and what a second or a unit costs
     Column("token", Number, nullable=False, server_default="0"),
     Column("hardware", String(64), nullable=False, server_default=""),
@@ -252,6 +256,8 @@ deployments = Table(
     Column("created_at", Time, nullable=False),
     Column("current_release", Integer, nullable=False),
     Column("used_at", Time),
+    #: changes with every change of the secrets that it runs with
+    Column("secrets_mark", String(12)),
     sqlite_autoincrement=True,
 )
 

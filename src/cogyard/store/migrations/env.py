@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from cogyard.store import account_tables, tables, usage_tables  # noqa: F401 - they fill the metadata
+from cogyard.store import account_tables, secret_tables, tables, usage_tables  # noqa: F401 - they fill the metadata
 from cogyard.store.columns import metadata
 
 
