@@ -27,6 +27,9 @@ COMMANDS = (
     "user create",
     "org",
     "audit",
+    "usage",
+    "budgets",
+    "budgets set",
     "verify contract",
 )
 

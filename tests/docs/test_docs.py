@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.conftest import CLIENTS, StarterYard
-from tests.yard import ROOT, TOKEN
+from tests.yard import ROOT, TOKEN, Yard
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "models").rglob("*.md")])
 FENCE = re.compile(r"^```(\w+)(?: title=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -108,9 +108,21 @@ def test_the_training_guide_works(starter: StarterYard, tmp_path: Path) -> None:
     assert own.splitlines()[-1] == "4"
 
 
+def test_the_guide_to_usage_works(own_yard: Yard, tmp_path: Path) -> None:
+    own_yard.start()
+    variables = {**own_yard.environment, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    page = ROOT / "docs" / "guides" / "usage.md"
+
+    _sums, budgets = [run(one, tmp_path, variables) for one in snippets(page) if one.language not in READ_ONLY]
+
+    assert (tmp_path / "usage.csv").read_text().startswith("model,deployment,predictions,seconds,")
+    assert "budget 1: 50.00 USD left until " in budgets
+    assert "seconds\tday\t3600\t0\t0\t3600" in budgets
+
+
 def test_every_other_page_has_no_snippet_that_nobody_runs() -> None:
     guides = ROOT / "docs" / "guides"
-    tried = {ROOT / "README.md", guides / "serve-your-own-model.md", guides / "train-a-model.md"}
+    tried = {ROOT / "README.md", *(guides / f"{name}.md" for name in ("serve-your-own-model", "train-a-model", "usage"))}
 
     assert not [page for page in PAGES if page not in tried for one in snippets(page) if one.language not in READ_ONLY]
 

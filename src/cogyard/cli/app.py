@@ -61,13 +61,14 @@ def _build(state: _State) -> typer.Typer:
     app = typer.Typer(name="cogyard", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True)(state.options)
     from cogyard.cli import groups as more
-    from cogyard.cli import people, resources, secrets
+    from cogyard.cli import people, resources, secrets, spending
     from cogyard.cli.verify import verify_commands
 
     for command in (_push(state), _run(state), more.train_command(state.speak), _doctor(state)):
         app.command()(command)
     for name, command in people.audit_commands(state.speak).items():
         app.command(name)(command)
+    app.command()(spending.usage_command(state.speak))
     # the options behind the program's name are its own
     app.command("stand-in", context_settings={"allow_interspersed_args": False})(_stand_in(state))
 
@@ -81,6 +82,7 @@ def _build(state: _State) -> typer.Typer:
         "webhooks": more.webhook_commands(state.speak),
         "secrets": secrets.secret_commands(state.speak),
         "token": people.token_commands(state.speak),
+        "budgets": spending.budget_commands(state.speak),
         "user": people.user_commands(state.speak),
         "org": people.organization_commands(state.speak),
         "verify": verify_commands(lambda: (state.terminal, state.url, state.token)),
@@ -105,6 +107,7 @@ _GROUP_HELP = {
     **HELP,
     "secrets": "Secrets of models and deployments: set, name and remove them.",
     **PEOPLE,
+    "budgets": "Look at what accounts and tokens may use up in a day or a month, and set it.",
     "verify": "Try whether a server keeps the API's reference.",
 }
 

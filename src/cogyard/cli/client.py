@@ -87,6 +87,13 @@ class Client:
         value = await self.get(path)
         return value if isinstance(value, dict) else {}
 
+    async def get_text(self, path: str) -> str:
+        """GET something that is not JSON."""
+        async with self.session.get(self._url(path)) as response:
+            if response.status >= 400:
+                await self._answer(response)
+            return await response.text()
+
     async def post(self, path: str, body: Json) -> JsonObject:
         """POST JSON."""
         return await self.send("POST", path, body)
