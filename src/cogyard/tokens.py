@@ -139,7 +139,8 @@ class Tokens:
         if member is None or account.kind is not AccountKind.organization:
             raise NotFound
         scopes = _most(account) & member.role.scopes
-        return _Side(account=account, member=caller.id, scopes=scopes, is_manager=Scope.admin in scopes)
+        is_manager = Scope.admin in scopes
+        return _Side(account=account, member=caller.id, scopes=scopes & caller.scopes, is_manager=is_manager)
 
     def _expiry(self, caller: Caller, wanted: datetime | None) -> datetime | None:
         if wanted is not None and wanted <= self._clock.now():

@@ -64,6 +64,9 @@ class _Scopes:
     def authenticated(self, _handler: object, scope: Scope, _kind: str = "") -> Scope:
         return scope
 
+    def open(self, handler: object) -> object:
+        return handler
+
     def __getattr__(self, _name: str) -> None:
         return None
 

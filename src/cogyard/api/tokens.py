@@ -1,5 +1,6 @@
 """Tokens (an extension): make, list, disable."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -68,7 +69,7 @@ class _Tokens:
 
     async def disable(self, request: Request, caller: Caller) -> Response:
         number = request.path_params["id"]
-        if not number.isdecimal() or len(number) > 18:
+        if not re.fullmatch(r"[0-9]{1,18}", number):
             raise NotFound
         disabled = await self.yard.tokens.disable(caller, TokenId(int(number)))
         note(request, name=disabled.name)

@@ -1,0 +1,51 @@
+"""The log of administrative acts: it has all of them, and nobody changes it."""
+
+import pytest
+
+from tests.scenarios.people import People
+from tests.yard import TOKEN, Yard
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def people(yard: Yard) -> People:
+    return People(yard)
+
+
+def test_the_log_has_every_act_with_who_from_where_and_what_came_of_it(people: People) -> None:
+    zoe = people.user("zoe")
+    reader = people.token(zoe, name="reads", scopes=["read"])
+    model = {"owner": "zoe", "name": "logged", "visibility": "private", "hardware": "cpu"}
+
+    people.done(zoe, "POST", "/models", model)
+    people.ask(zoe, "POST", "/models", model)
+    people.ask(reader, "POST", "/models", model)
+    people.ask(zoe, "DELETE", "/models/zoe/nothing?force=true")
+    people.ask(zoe, "PATCH", "/users/zoe", {"name": "Zoe Z."})
+    people.ask(zoe, "GET", "/models/zoe/logged")
+
+    acts = people.done(zoe, "GET", "/audit")["results"]
+    told = [(one["action"], one["target"], one["token"]["name"], one["status"]) for one in reversed(acts)]
+    assert told == [
+        ("tokens.create", "/tokens", "made", 201),
+        ("models.create", "/models", "made", 201),
+        ("models.create", "/models", "made", 409),
+        ("models.create", "/models", "reads", 403),
+        ("models.delete", "/models/zoe/nothing?force=true", "made", 404),
+        ("users.update", "/users/zoe", "made", 200),
+    ]
+    assert {(one["account"], one["address"]) for one in acts} == {("zoe", "127.0.0.1")}
+    changed = acts[0]["details"]
+    assert (changed["before"]["name"], changed["after"]["name"]) == ("zoe", "Zoe Z.")
+    assert zoe not in str(acts)
+
+
+def test_the_log_cannot_be_changed(people: People) -> None:
+    people.token(people.user("unchanging"), name="x")
+    (before,) = people.done(TOKEN, "GET", "/audit?account=unchanging")["results"]
+
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        assert people.admin(method, "/audit", {}).status_code == 405
+        assert people.admin(method, f"/audit/{before['number']}", {}).status_code == 404
+    assert people.done(TOKEN, "GET", "/audit?account=unchanging")["results"] == [before]
