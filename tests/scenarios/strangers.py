@@ -25,6 +25,7 @@ ADA, EVE, FAY, LAB = "adalovelace", "evelistens", "fayisnew", "labofada"
 ENGINE, LOOM, POEM = "analyticalengine", "jacquardloom", "longpoem"
 DESK, WORDS = "writingdesk", "learnedwords"
 ALIAS = "a1" * 32
+SECRET, HIDDEN = "ENGINE_KEY", "brass-and-steam"
 
 Values = dict[str, str]
 
@@ -129,7 +130,20 @@ class World:
     @property
     def marks(self) -> list[str]:
         """What may be in no answer to a stranger."""
-        return [ADA, LAB, ENGINE, LOOM, POEM, DESK, WORDS, ALIAS, *self.ids.values(), *self.versions.values()]
+        return [
+            ADA,
+            LAB,
+            ENGINE,
+            LOOM,
+            POEM,
+            DESK,
+            WORDS,
+            ALIAS,
+            SECRET.lower(),
+            HIDDEN,
+            *self.ids.values(),
+            *self.versions.values(),
+        ]
 
     def victims(self) -> Named:
         """What parts of paths can name of Ada's."""
@@ -143,6 +157,7 @@ class World:
             ("username",): [(ADA,), (LAB,)],
             ("member",): [(ADA,), (EVE,)],
             ("slug",): [("shelf",)],
+            ("secret",): [(SECRET,)],
         }
 
 
@@ -175,6 +190,8 @@ BODIES: dict[str, Callable[[World], Any]] = {
     "POST /deployments/{owner}/{name}/rollback": lambda _: {"number": 1},
     "PUT /models/{owner}/{name}/official": lambda _: {"is_official": True},
     "PUT /organizations/{username}/members/{member}": lambda _: {"role": "admin"},
+    "PUT /models/{owner}/{name}/secrets/{secret}": lambda _: {"value": "x"},
+    "PUT /deployments/{owner}/{name}/secrets/{secret}": lambda _: {"value": "x"},
 }
 """Bodies without which a call is refused for its form."""
 
@@ -188,7 +205,7 @@ HARMLESS_QUERIES = frozenset(
     {
         *("action", "cancel_after", "created_after", "created_before", "cursor", "idempotency", "prefer", "source"),
         *("sort_by", "sort_direction", "limit", "query", "force", "curator", "last_event_id"),
-        *("signed_owner", "expiry", "signature"),
+        *("signed_owner", "expiry", "signature", "by", "from_day", "to_day", "format"),
     }
 )
 """Parameters that name nothing, or that only say with which right a file is taken."""
@@ -213,6 +230,8 @@ def make_world(yard: Yard) -> World:
             world.versions[name] = pushed.stdout.strip().partition(":")[2]
         _run_things(http, world)
     with yard.http as admin:
+        budget = {"account": ADA, "kind": "seconds", "period": "month", "limit": 100_000}
+        world.ids["budget"] = str(_done(admin.put("/budgets", json=budget)).json()["id"])
         _done(admin.post("/organizations", json={"username": LAB}))
         _done(admin.put(f"/organizations/{LAB}/members/{ADA}", json={"role": "admin"}))
         _done(admin.post("/collections", json={"slug": "shelf", "name": "Shelf"}))
@@ -246,6 +265,8 @@ def _run_things(http: httpx.Client, world: World) -> None:
     world.versions[WORDS] = ended["output"]["version"].partition(":")[2]
     deployment = {"name": DESK, "model": f"{ADA}/{LOOM}", "version": world.versions[LOOM], "hardware": "cpu"}
     _done(http.post("/deployments", json={**deployment, "min_instances": 0, "max_instances": 1}))
+    for holder in (f"models/{ADA}/{ENGINE}", f"deployments/{ADA}/{DESK}"):
+        _done(http.put(f"/{holder}/secrets/{SECRET}", json={"value": HIDDEN}))
     poem = {"version": f"{ADA}/{POEM}:{world.versions[POEM]}", "input": {"text": "a b"}}
     streamed = _done(http.post("/predictions", json=poem)).json()
     world.ids["streamed"], world.stream = streamed["id"], streamed["urls"]["stream"]
