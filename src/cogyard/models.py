@@ -238,8 +238,8 @@ class Models:
             raise NotFound
 
     def price(self, given: JsonObject) -> Price:
-        """A checked price; where it names no currency, in that of the yard."""
-        return parse_price({"currency": self._prices.currency, **given})
+        """A price as a caller writes it."""
+        return self._prices.parse(given)
 
     async def set_official(
         self, caller: Account, owner: str, name: str, *, is_official: bool, price: Price | None
@@ -395,13 +395,3 @@ class Models:
             return await self._store.create_account(owner, AccountKind.organization, owner, now, Role.publisher)
         except Conflict:  # another push was quicker
             return await self._store.get_account(owner) or caller
-
-
-def parse_price(given: JsonObject) -> Price:
-    """A checked price."""
-    amount = given.get("amount")
-    return Price(
-        unit=str(given.get("unit")),
-        amount=float(amount) if isinstance(amount, int | float) else 0.0,
-        currency=str(given.get("currency", "USD")),
-    )

@@ -13,10 +13,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from cogyard.domain.catalog import Model
+from cogyard.domain.catalog import Model, Price
 from cogyard.domain.errors import InvalidResource
 from cogyard.domain.money import micros, millionths
 from cogyard.domain.prediction import Prediction
+from cogyard.domain.values import JsonObject
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
@@ -73,6 +74,15 @@ class Prices:
     def of_seconds(self, sku: str) -> Tariff:
         """What is charged by the time that it runs on the hardware."""
         return Tariff(sku, self.of_hardware(sku))
+
+    def parse(self, given: JsonObject) -> Price:
+        """A price that was checked for form; where it names no currency, it is in that of the yard."""
+        amount = given.get("amount")
+        return Price(
+            unit=str(given.get("unit")),
+            amount=float(amount) if isinstance(amount, int | float) else 0.0,
+            currency=str(given.get("currency", self.currency)),
+        )
 
     def check_currency(self, currency: str) -> None:
         """Raise `InvalidResource` for a price in another currency than the yard's: sums have only one."""

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal_col
 from cogyard.domain.instance import InstanceState
 from cogyard.domain.money import cost_of
 from cogyard.domain.prediction import Prediction
-from cogyard.domain.queue import deployment_of, version_of
+from cogyard.domain.queue import deployment_of, model_of, version_of
 from cogyard.domain.usage import Amounts, Prices, UsageKind, by_day, charge, day_of
 from cogyard.domain.values import NO_TOKEN
 from cogyard.ports import UsageQuery, UsageSum
@@ -122,6 +122,8 @@ def _book(connection: Connection, prices: Prices, until: Callable[[Row[Any]], tu
 def _add_uptime(connection: Connection, queue: Any, start: datetime, end: datetime, prices: Prices) -> None:  # noqa: ANN401
     deployment = deployment_of(queue)
     payers: Select[Any] = _FIRST_MODEL.where(model_versions.c.version == version_of(queue))
+    if (alone := model_of(queue)) is not None:
+        payers = payers.where(models.c.id == alone)
     if deployment is not None:
         payers = _DEPLOYED.where(deployments.c.id == deployment)
     payer = connection.execute(payers).one_or_none()
