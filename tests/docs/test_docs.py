@@ -32,7 +32,7 @@ def snippets(page: Path) -> list[Snippet]:
     return [Snippet(*found) for found in FENCE.findall(page.read_text())]
 
 
-def environment(starter: StarterYard) -> dict[str, str]:
+def environment(starter: Yard) -> dict[str, str]:
     return {
         **starter.environment,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -93,6 +93,21 @@ def test_the_authors_guide_works(starter: StarterYard, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_guide_to_secrets_works(own_yard: Yard, tmp_path: Path) -> None:
+    own_yard.start()
+    page = ROOT / "docs" / "guides" / "secrets.md"
+
+    told = [run(one, tmp_path, environment(own_yard)) for one in snippets(page) if one.language not in READ_ONLY]
+    _yaml, _model, command_line, curl = told
+
+    assert "no key\n" in command_line
+    assert "WEATHER_KEY\t" in command_line
+    assert command_line.endswith("a key of 13 characters: [secret]\n")
+    assert '"name":"WEATHER_KEY"' in curl
+    assert "wk-" not in command_line + curl
+
+
+@pytest.mark.slow
 def test_the_training_guide_works(starter: StarterYard, tmp_path: Path) -> None:
     page = ROOT / "docs" / "guides" / "train-a-model.md"
 
@@ -120,9 +135,30 @@ def test_the_guide_to_usage_works(own_yard: Yard, tmp_path: Path) -> None:
     assert "seconds\tday\t3600\t0\t0\t3600" in budgets
 
 
+def test_the_guide_to_accounts_works(own_yard: Yard, tmp_path: Path) -> None:
+    own_yard.start()
+    variables = {**own_yard.environment, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    page = ROOT / "docs" / "guides" / "accounts.md"
+
+    told = [run(one, tmp_path, variables) for one in snippets(page) if one.language not in READ_ONLY]
+    users, role, tokens, disabled, organization, removed, leaving, audit = told
+
+    assert "nora\tNora N.\tpublisher\tactive" in users
+    assert role.endswith("nora  Nora N.  runner  active\n")
+    assert "read run\tacme/canary" in tokens
+    assert disabled.endswith("is disabled\n")
+    assert "otto\tviewer" in organization
+    assert removed == "otto is out of lab; the tokens that she held for it are disabled\n"
+    assert "user otto is deleted" in leaving
+    assert "\ttokens.create\t/tokens\t201" in audit
+
+
 def test_every_other_page_has_no_snippet_that_nobody_runs() -> None:
     guides = ROOT / "docs" / "guides"
-    tried = {ROOT / "README.md", *(guides / f"{name}.md" for name in ("serve-your-own-model", "train-a-model", "usage"))}
+    tried = {
+        ROOT / "README.md",
+        *(guides / f"{name}.md" for name in ("serve-your-own-model", "train-a-model", "usage", "accounts")),
+    }
 
     assert not [page for page in PAGES if page not in tried for one in snippets(page) if one.language not in READ_ONLY]
 
