@@ -60,8 +60,9 @@ def change(connection: Connection, before: Account, after: Account) -> Account:
     if changes:
         if "role" in changes:
             changes["role"] = after.role.value
+        current = get_by_id(connection, after.id)  # who may have become an admin since `before`
         connection.execute(update(accounts).where(accounts.c.id == after.id).values(**changes))
-        if before.is_admin and before.is_active:
+        if current.is_admin and current.is_active:
             _check_admins(connection)
     return get_by_id(connection, after.id)
 
