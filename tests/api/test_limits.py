@@ -98,3 +98,13 @@ def test_no_window_holds_more_than_two_minutes_worth(arrivals: list[tuple[str, f
             assert allowance.wait > 0
     for start in allowed:
         assert sum(start <= time < start + 60 for time in allowed) <= 20
+
+
+def test_a_search_without_a_token_is_counted_by_its_address(limited: Yard) -> None:
+    answers = [httpx.get(f"{limited.url}/v1/search?query=x", trust_env=False) for _ in range(75)]
+    with limited.http as http:
+        mine = http.get("/search?query=x")
+
+    assert answers[0].headers["ratelimit-remaining"] == "59"
+    assert 429 in [answer.status_code for answer in answers]
+    assert (mine.status_code, mine.headers["ratelimit-remaining"]) == (200, "59")

@@ -102,23 +102,34 @@ class Yard:
 
         async def endpoint(request: Request) -> Response:
             caller = await self.tokens.authenticate(request.headers.getlist("authorization"))
-            allowance = self._take(caller, kind)
-            try:
-                if allowance is not None and not allowance.is_allowed:
-                    if kind == CREATES:
-                        self.refusals.note(request, self.clock.now())
-                    raise RateLimited(math.ceil(allowance.wait))
+
+            async def permitted(request: Request, caller: Caller) -> Response:
                 require(caller, scope)
+                return await handler(request, caller)
+
+            async def respond() -> Response:
                 if is_act and request.method not in READING:
-                    response = await self._act(handler, request, caller)
-                else:
-                    response = await handler(request, caller)
-            except CogyardError as error:
-                response = render(error)
-            if allowance is not None:
-                response.headers["ratelimit-remaining"] = str(allowance.remaining)
-                response.headers["ratelimit-reset"] = str(max(math.ceil(allowance.wait), 1))
-            return response
+                    return await self._act(permitted, request, caller)
+                return await permitted(request, caller)
+
+            allowance = self._take(caller, kind)
+            if kind == CREATES and allowance is not None and not allowance.is_allowed:
+                self.refusals.note(request, self.clock.now())
+            return await _within(allowance, respond)
+
+        return endpoint
+
+    def open(self, handler: Endpoint) -> Endpoint:
+        """The endpoint of a route that needs no token and takes one; others are told apart by their addresses."""
+
+        async def endpoint(request: Request) -> Response:
+            if headers := request.headers.getlist("authorization"):
+                allowance = self._take(await self.tokens.authenticate(headers), REQUESTS)
+            else:
+                who = "nobody" if request.client is None else f"address {request.client.host}"
+                rate = self.rates.get(REQUESTS)
+                allowance = None if rate is None else self.limiter.take([(who, rate)])
+            return await _within(allowance, lambda: handler(request))
 
         return endpoint
 
@@ -167,3 +178,17 @@ class Yard:
                 "results": results,
             }
         )
+
+
+async def _within(allowance: Allowance | None, respond: Callable[[], Awaitable[Response]]) -> Response:
+    """The answer, or a refusal where there is no room for the request, with what is left told in its head."""
+    try:
+        if allowance is not None and not allowance.is_allowed:
+            raise RateLimited(math.ceil(allowance.wait))
+        response = await respond()
+    except CogyardError as error:
+        response = render(error)
+    if allowance is not None:
+        response.headers["ratelimit-remaining"] = str(allowance.remaining)
+        response.headers["ratelimit-reset"] = str(max(math.ceil(allowance.wait), 1))
+    return response
