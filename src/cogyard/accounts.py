@@ -7,7 +7,7 @@ from typing import Protocol
 
 from cogyard.domain.account import Account, AccountKind, Caller, Member, Role, Token
 from cogyard.domain.errors import Conflict, Forbidden, InvalidResource, NotFound
-from cogyard.domain.values import TokenId
+from cogyard.domain.values import AccountId, TokenId
 from cogyard.endings import cancel_all
 from cogyard.ports import (
     AccountStore,
@@ -128,11 +128,11 @@ class Accounts:
     async def get(self, caller: Caller, kind: AccountKind, username: str) -> Account:
         """An account that the caller is, administers or belongs to. Raises `NotFound`."""
         found = await self._store.get_account(username)
-        if found is None or found.kind is not kind:
-            raise NotFound
-        if caller.is_admin or found.id == caller.id:
+        if found is not None and found.kind is kind and (caller.is_admin or found.id == caller.id):
             return found
-        if await self._store.get_member(found.id, caller.id) is None:
+        # asked for a name that nobody has too: the time of the answer must not tell which ones are taken
+        member = await self._store.get_member(AccountId(0) if found is None else found.id, caller.id)
+        if found is None or found.kind is not kind or member is None:
             raise NotFound
         return found
 
