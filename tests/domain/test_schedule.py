@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cogyard.domain.instance import Instance, InstanceState
-from cogyard.domain.queue import deployment_queue, training_queue
+from cogyard.domain.queue import deployment_queue, model_queue, training_queue
 from cogyard.domain.schedule import Demand, Limits, Start, Stop, Target, decide
-from cogyard.domain.values import DeploymentId, InstanceId, QueueId, VersionId
+from cogyard.domain.values import DeploymentId, InstanceId, ModelId, QueueId, VersionId
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -114,9 +114,10 @@ def test_a_deployment_grows_with_its_queue_up_to_its_most() -> None:
     assert decide([wants("a", 9)], [target("a", 0, 0)], [], limits(8), NOW) == []
 
 
-def test_former_releases_and_trainings_do_not_idle() -> None:
+def test_former_releases_former_secrets_and_trainings_do_not_idle() -> None:
     version = VersionId("v" * 64)
-    for queue in (deployment_queue(DeploymentId(7), version), training_queue(version)):
+    with_secrets = model_queue(version, ModelId(7), "0" * 12)
+    for queue in (deployment_queue(DeploymentId(7), version), training_queue(version), with_secrets):
         idle = instance("i", queue, InstanceState.idle, 0)
 
         assert decide([], [], [idle], limits(), NOW) == [Stop(idle.id, "not needed any more")]

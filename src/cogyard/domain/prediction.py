@@ -290,9 +290,7 @@ def shown_input(prediction: Prediction) -> JsonObject:
     """The input as it may be shown: without what is secret in it."""
     if not prediction.secret_inputs:
         return prediction.input
-    return {
-        name: REDACTED if name in prediction.secret_inputs else value for name, value in prediction.input.items()
-    }
+    return {name: REDACTED if name in prediction.secret_inputs else value for name, value in prediction.input.items()}
 
 
 def forget_data(prediction: Prediction) -> Prediction:
