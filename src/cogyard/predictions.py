@@ -233,6 +233,8 @@ class Predictions:
         if wanted is None:
             raise InvalidVersion
         seen = [model for model in await self._store.models_of_version(wanted) if may_see(caller, model)]
+        # one's own first: nobody else decides what runs by an id that is an alias of the caller's own
+        seen.sort(key=lambda model: model.account != caller.id)
         for model in seen:
             version = await self._store.get_model_version(model.id, wanted)
             if version is not None and caller.is_for(model.full_name):

@@ -195,6 +195,18 @@ def test_a_strangers_alias_does_not_tell_which_versions_exist(world: World) -> N
     assert of_ada.json()["model"] == f"{ADA}/{ENGINE}"
 
 
+def test_a_strangers_alias_does_not_take_over_ones_own(world: World) -> None:
+    foreign = "c3" * 32
+    pushed = world.yard.cogyard("--token", world.eve, "push", "tests/folders/picture", f"{EVE}/pictures")
+    assert pushed.returncode == 0, pushed.stderr
+    with world.http(world.eve) as http, world.http(world.ada) as ada:
+        for who, model in ((http, f"{EVE}/pictures"), (ada, f"{ADA}/{ENGINE}")):
+            assert who.put(f"/models/{model}/aliases/{foreign}", json={}).status_code == 200
+        run = ada.post("/predictions", json={"version": foreign, "input": {}})
+
+    assert run.json()["model"] == f"{ADA}/{ENGINE}"
+
+
 def test_addresses_that_carry_their_own_right_cannot_be_guessed(world: World) -> None:
     stream, output = httpx.URL(world.stream), httpx.URL(world.output)
     token = stream.path.rpartition("/")[2]
