@@ -20,7 +20,7 @@ from cogyard.domain.events import (
     Started,
     Succeeded,
 )
-from cogyard.domain.prediction import LOG_CUT, MAX_ATTEMPTS, MAX_LOG_CHARACTERS, Prediction, Status, apply
+from cogyard.domain.prediction import LOG_CUT, MAX_ATTEMPTS, MAX_LOG_CHARACTERS, Prediction, Status, apply, shown_input
 from cogyard.domain.values import AccountId, FileId, InstanceId, PredictionId, QueueId, VersionId
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -116,6 +116,16 @@ def test_a_queued_prediction_cancels_at_once_and_a_claimed_one_when_its_model_ob
     asked = apply(claimed(), CancelRequested(at=LATER))
     assert asked.status is Status.starting
     assert apply(asked, Canceled(at=LATER)).status is Status.canceled
+
+
+def test_a_secret_input_is_there_until_the_end_and_never_shown() -> None:
+    given = {"text": "hi", "password": "sealed"}
+    running = claimed(input=given, secret_inputs=("password",))
+    again = fold(running, Interrupted(at=NOW, reason="it died"))
+    ended = fold(again, Failed(at=NOW, error="no"))
+
+    assert again.input == given
+    assert ended.input == shown_input(running) == {"text": "hi", "password": "[REDACTED]"}
 
 
 def test_an_interrupted_prediction_goes_back_until_its_attempts_are_used_up() -> None:

@@ -222,6 +222,19 @@ def test_whatever_the_model_does_with_it_nobody_is_told(keeper: Yard, reference:
         assert b"5ecret" not in text
 
 
+def test_a_stream_that_tells_it_in_tokens_has_as_many_and_tells_nothing(keeper: Yard) -> None:
+    reference = keeper.push(FOLDERS / "secretive-stream", "acme/streaming")
+    put(keeper, "models/acme/streaming", API_KEY=KEY)
+
+    told = keeper.run(reference, {})
+    streamed = httpx.get(told["urls"]["stream"], headers={"Accept": "text/event-stream"}, trust_env=False).text
+
+    assert "".join(told["output"]) == "the key is [secret], and s"
+    assert len(told["output"]) == -(-len(f"the key is {KEY}, and s") // 3)
+    assert "[secret]" in streamed
+    assert not [text for text in kept(keeper).values() if b"ret-0" in text]
+
+
 def test_a_value_of_several_lines_is_known_by_each_of_them(keeper: Yard) -> None:
     reference = keeper.push(FOLDER, "acme/lines")
     put(keeper, "models/acme/lines", API_KEY=PEM)
