@@ -135,18 +135,28 @@ def _folded(sums: Sequence[UsageSum]) -> list[Row]:
     """One row for each key; units are counted apart, since images and tokens have no sum."""
     rows: dict[tuple[str | int, ...], Row] = {}
     for one in sums:
-        before = rows.get(one.key, Row(one.key, Amounts(), {}))
-        units = {**before.units, one.unit: one.amounts.quantity} if one.unit else before.units
-        rows[one.key] = Row(one.key, before.amounts + one.amounts, units)
+        units = {one.unit: one.amounts.quantity} if one.unit else {}
+        before = rows.get(one.key)
+        if before is None:
+            rows[one.key] = Row(one.key, one.amounts, units)
+        else:
+            rows[one.key] = Row(one.key, before.amounts + one.amounts, {**before.units, **units})
     return list(rows.values())
 
 
 def _total(rows: Sequence[Row]) -> Row:
-    amounts, units = Amounts(), dict[str, int]()
+    units: dict[str, int] = {}
     for row in rows:
-        amounts += row.amounts
         for unit, quantity in row.units.items():
             units[unit] = units.get(unit, 0) + quantity
+    every = [row.amounts for row in rows]
+    amounts = Amounts(
+        count=sum(one.count for one in every),
+        run_time=sum(one.run_time for one in every),
+        uptime=sum(one.uptime for one in every),
+        quantity=sum(one.quantity for one in every),
+        cost=sum(one.cost for one in every),
+    )
     return Row((), amounts, units)
 
 

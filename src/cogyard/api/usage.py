@@ -1,5 +1,6 @@
 """What was used (an extension): sums as JSON or CSV, and the figures of one prediction."""
 
+import asyncio
 import csv
 import io
 from collections.abc import Mapping
@@ -43,7 +44,8 @@ class _Usage:
     async def report(self, request: Request, caller: Caller) -> Response:
         form = parse_choice(request, "format", FORMATS, "json")
         report = await self.yard.usage.report(caller, _wanted(request))
-        return _as_csv(report) if form == "csv" else answer(_as_json(report))
+        # thousands of rows take a while, in which others are to be answered
+        return await asyncio.to_thread(_as_csv if form == "csv" else _as_json, report)
 
     async def of_prediction(self, request: Request, caller: Caller) -> Response:
         found, used = await self.yard.usage.of_prediction(caller, PredictionId(request.path_params["id"]))
@@ -94,14 +96,16 @@ def _day(request: Request, name: str) -> date | None:
         raise InvalidRequest(f"{name}: {text[:40]!r} is not a day. Write it as 2026-01-31.") from None
 
 
-def _as_json(report: Report) -> dict[str, object]:
-    return {
-        "from": report.first.isoformat(),
-        "to": None if report.wanted.end is None else report.wanted.end.isoformat(),
-        "currency": report.currency,
-        "total": _amounts(report.total),
-        "results": [{**_key(report, row), **_amounts(row)} for row in report.rows],
-    }
+def _as_json(report: Report) -> Response:
+    return answer(
+        {
+            "from": report.first.isoformat(),
+            "to": None if report.wanted.end is None else report.wanted.end.isoformat(),
+            "currency": report.currency,
+            "total": _amounts(report.total),
+            "results": [{**_key(report, row), **_amounts(row)} for row in report.rows],
+        }
+    )
 
 
 def _key(report: Report, row: Row) -> dict[str, object]:

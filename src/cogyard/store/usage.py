@@ -61,14 +61,20 @@ def sums(connection: Connection, query: UsageQuery, limit: int) -> Sequence[Usag
         conditions.append(_C.account == query.account)
     if query.models is not None:
         conditions.append(func.lower(_C.model).in_(sorted(query.models)))
-    totals = [func.sum(_C[name]).label(name) for name in _SUMS]
+    totals = [func.sum(_C[name]).label(f"{name}_sum") for name in _SUMS]
     found = select(*keys, _C.unit, *totals).where(*conditions).group_by(*keys, _C.unit).order_by(*keys, _C.unit)
     width = len(keys)
     return [
         UsageSum(
             key=tuple(row[:width]),
             unit=row[width],
-            amounts=Amounts(**dict(zip(_SUMS, row[width + 1 :], strict=True))),
+            amounts=Amounts(
+                count=row.count_sum,
+                run_time=row.run_time_sum,
+                uptime=row.uptime_sum,
+                quantity=row.quantity_sum,
+                cost=row.cost_sum,
+            ),
         )
         for row in connection.execute(found.limit(limit))
     ]
