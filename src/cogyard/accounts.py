@@ -90,13 +90,14 @@ class Accounts:
         """
         admin, now = await self._store.get_account(username), self._clock.now()
         if admin is None:
-            admin = await self._store.create_account(username, AccountKind.user, username, now, Role.admin)
+            admin = await self._store.create_account(username, AccountKind.user, username, now, Role.viewer)
         if admin.kind is not AccountKind.user:
             raise Conflict(f"{username} is an organization; start the server with another COGYARD_OWNER.")
-        if not (admin.is_admin and admin.is_active):
-            admin = await self._store.update_account(admin, replace(admin, role=Role.admin, disabled_at=None))
+        # the token first: where that is refused, nobody must have become an admin
         bare = Token(id=TokenId(0), account=admin.id, name=BOOTSTRAP, prefix="", created_at=now)
         current = await self._store.create_token(bare, secret)
+        if not (admin.is_admin and admin.is_active):
+            admin = await self._store.update_account(admin, replace(admin, role=Role.admin, disabled_at=None))
         for token in await self._store.list_tokens(admin.id):
             if token.name == BOOTSTRAP and token.id != current.id and token.disabled_at is None:
                 await self._store.disable_token(token.id, now)

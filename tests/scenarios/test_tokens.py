@@ -214,6 +214,21 @@ def test_a_server_does_not_start_with_another_accounts_token(own_yard: Yard) -> 
     assert people.status(secret, "/users") == 403
 
 
+def test_a_server_that_does_not_start_has_made_nobody_an_admin(own_yard: Yard) -> None:
+    people = People(own_yard.start())
+    secret = people.user("anton")
+    people.user("berta")
+    own_yard.stop()
+
+    for owner in ("berta", "clara"):
+        settings = {"token": secret, "owner": owner}
+        assert Yard(own_yard.data, settings, own_yard.port, own_yard.tls_port).cogyard("serve").returncode == 5
+
+    own_yard.start()
+    users = people.done(TOKEN, "GET", "/users")["results"]
+    assert [one["username"] for one in users if one["role"] == "admin"] == ["cogyard"]
+
+
 def test_no_secret_is_kept_anywhere(own_yard: Yard) -> None:
     people = People(own_yard.start())
     secret = people.user("yara")
