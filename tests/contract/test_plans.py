@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import NullPool
 
-from cogyard.domain.turns import Turns
 from cogyard.domain.budget import Budget, BudgetKind, Period
+from cogyard.domain.turns import Turns
 from cogyard.domain.usage import Prices, UsageBy
 from cogyard.domain.values import AccountId, InstanceId, PredictionId, QueueId, TokenId
 from cogyard.ports import PageRequest, PredictionFilter, UsageQuery

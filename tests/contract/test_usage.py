@@ -102,9 +102,9 @@ def test_the_sums_are_those_of_the_predictions_to_the_billionth(
         assert await total(store) == sum((charge(one) for one in ended), Amounts())
         kept = await store.get_predictions([one.id for one in ended])
         assert sum(one.cost or 0 for one in kept.values()) == (await total(store)).cost
-        for by, key in ((UsageBy.token, lambda one: one.token), (UsageBy.model, lambda one: one.model)):
+        for by in (UsageBy.token, UsageBy.model):
             for found in await store.sum_usage(replace(EVER, by=(by,)), 100):
-                mine = [one for one in ended if (key(one), one.unit) == (found.key[0], found.unit)]
+                mine = [one for one in ended if (getattr(one, by.value), one.unit) == (*found.key, found.unit)]
                 assert found.amounts == sum((charge(one) for one in mine), Amounts())
 
     with_store(tmp_path_factory.mktemp("store"), scenario)

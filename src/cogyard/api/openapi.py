@@ -126,9 +126,15 @@ def _links(name: str, status: int) -> JsonObject:
 
 
 def _content(shape: str) -> JsonObject:
-    """`Name`, `[Name]` (a bare array), `page of Name`, a kind of bytes or `kind:Name`; `` for nothing."""
+    """`Name`, `[Name]` (a bare array), `page of Name`, a kind of bytes or `kind:Name`; `` for nothing.
+
+    With ` or csv` behind it, a table too.
+    """
     if not shape:
         return {}
+    if shape.endswith(" or csv"):
+        described: JsonObject = {"application/json": {"schema": _schema(shape.removesuffix(" or csv"))}}
+        return {"content": {**described, "text/csv": {"schema": {"type": "string"}}}}
     kind, _, name = shape.partition(":")
     if kind in _MEDIA:
         if kind == "events":

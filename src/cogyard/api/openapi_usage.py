@@ -35,7 +35,7 @@ USAGE: tuple[Operation, ...] = (
         path="/usage",
         name="usage.get",
         summary="Sum what was used",
-        answers={200: ("Sums, as JSON or as CSV.", "Usage")},
+        answers={200: ("Sums, as JSON or as CSV.", "Usage or csv")},
         parameters=("by", "from_day", "to_day", "account", "format"),
         is_extension=True,
     ),

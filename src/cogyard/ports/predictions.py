@@ -82,7 +82,10 @@ class ClaimStore(Protocol):
         ...
 
     async def claim(self, queue: QueueId, instance: InstanceId, lease: timedelta, at: datetime) -> Prediction | None:
-        """Claim the oldest of the account whose turn it is in the queue: sets `claimed_by`, raises `epoch`; None when none waits."""
+        """Claim the oldest of the account whose turn it is in the queue: sets `claimed_by`, raises `epoch`.
+
+        None when none waits.
+        """
         ...
 
     async def extend(
