@@ -140,7 +140,9 @@ class Tokens:
             raise NotFound
         scopes = _most(account) & member.role.scopes
         is_manager = Scope.admin in scopes
-        return _Side(account=account, member=caller.id, scopes=scopes & caller.scopes, is_manager=is_manager)
+        if caller.scopes != _most(caller):
+            scopes &= caller.scopes  # her role on the yard is no limit for what she does for others, a weak token is
+        return _Side(account=account, member=caller.id, scopes=scopes, is_manager=is_manager)
 
     def _expiry(self, caller: Caller, wanted: datetime | None) -> datetime | None:
         if wanted is not None and wanted <= self._clock.now():

@@ -41,6 +41,22 @@ def test_the_log_has_every_act_with_who_from_where_and_what_came_of_it(people: P
     assert zoe not in str(acts)
 
 
+def test_the_log_tells_what_was_there_before_and_after(people: People) -> None:
+    yan = people.user("yan")
+    people.done(yan, "POST", "/models", {"owner": "yan", "name": "m", "visibility": "private", "hardware": "cpu"})
+    people.done(yan, "PATCH", "/models/yan/m", {"description": "It draws.", "readme": "x" * 5000})
+    people.admin("POST", "/collections", {"slug": "yans", "name": "Yan's"})
+    people.admin("PATCH", "/collections/yans", {"name": "Of Yan"})
+
+    changed = people.done(yan, "GET", "/audit?action=models.update")["results"][0]["details"]
+    renamed = people.done(TOKEN, "GET", "/audit?action=collections.update")["results"][0]["details"]
+
+    assert changed["before"] == {"description": None, "readme": None}
+    assert changed["after"]["description"] == "It draws."
+    assert len(changed["after"]["readme"]) == 201
+    assert renamed == {"before": {"name": "Yan's"}, "after": {"name": "Of Yan"}}
+
+
 def test_the_log_cannot_be_changed(people: People) -> None:
     people.token(people.user("unchanging"), name="x")
     (before,) = people.done(TOKEN, "GET", "/audit?account=unchanging")["results"]

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from cogyard.api.acts import note
 from cogyard.api.request import read_json
 from cogyard.api.route import resource
 from cogyard.api.wire import answer
@@ -49,6 +50,7 @@ class _Aliases:
         body = check_object(await read_json(request, self.yard.max_body_bytes), _PUT)
         version = body.get("version")
         wanted = VersionId(version) if isinstance(version, str) else None
+        note(request, version=wanted)
         return answer(_shown(await self.yard.models.put_alias(caller, *_named(request), _alias(request), wanted)))
 
     async def remove(self, request: Request, caller: Caller) -> Response:

@@ -9,14 +9,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cogyard.api.acts import note
-from cogyard.api.request import read_json
+from cogyard.api.request import path_number, read_json
 from cogyard.api.route import resource
 from cogyard.api.wire import answer
 from cogyard.api.yard import Yard
 from cogyard.budgets import NewBudget
 from cogyard.domain.account import Caller, Scope
 from cogyard.domain.budget import Budget, BudgetKind, Period, Spending
-from cogyard.domain.errors import InvalidResource, NotFound
+from cogyard.domain.errors import InvalidResource
 from cogyard.domain.money import MICRO, seconds, to_nano, told
 from cogyard.domain.values import NO_TOKEN, AccountId, Json, JsonObject, TokenId
 from cogyard.validation import check_object
@@ -64,10 +64,7 @@ class _Budgets:
         return answer(shown)
 
     async def delete(self, request: Request, caller: Caller) -> Response:
-        number = request.path_params["id"]
-        if not number.isdecimal() or len(number) > 18:
-            raise NotFound
-        gone = await self.yard.budgets.delete(caller, int(number))
+        gone = await self.yard.budgets.delete(caller, path_number(request))
         note(request, kind=gone.kind.value, period=gone.period.value, limit=_amount(gone, gone.limit))
         return Response(status_code=204)
 

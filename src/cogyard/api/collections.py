@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from cogyard.api.acts import note, note_change
 from cogyard.api.request import read_json
 from cogyard.api.route import resource
 from cogyard.api.shown import show_models
@@ -71,13 +72,16 @@ class _Collections:
         if not _SLUG.fullmatch(slug):
             raise InvalidResource("slug", "use lower-case letters, digits and '-', at most 64")
         new = Collection(slug=slug, name=str(body["name"]), description="")
+        note(request, slug=slug)
         created = await self.yard.collections.create(caller, _changed(new, body))
         return await self._whole(request, created, 201)
 
     async def update(self, request: Request, caller: Caller) -> Response:
         current = await self.yard.collections.get(request.path_params["slug"])
         body = check_object(await read_json(request, self.yard.max_body_bytes), _CHANGE)
-        return await self._whole(request, await self.yard.collections.update(caller, _changed(current, body)))
+        changed = await self.yard.collections.update(caller, _changed(current, body))
+        note_change(request, current, changed)
+        return await self._whole(request, changed)
 
     async def delete(self, request: Request, caller: Caller) -> Response:
         await self.yard.collections.delete(caller, request.path_params["slug"])

@@ -1,12 +1,13 @@
 """Deployments (`api-contract.md` §6), their releases and rollback (extensions)."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from cogyard.api.acts import note, note_change
 from cogyard.api.request import parse_page, read_json
 from cogyard.api.route import resource
 from cogyard.api.wire import answer
@@ -71,6 +72,7 @@ class _Deployments:
         name = str(body["name"])
         if not _NAME.fullmatch(name):
             raise InvalidResource("name", "use letters, digits, '.', '_' and '-', at most 64")
+        note(request, name=name)
         created = await self.yard.deployments.create(caller, name, _change(body))
         return answer(self.yard.wire(request).deployment(created))
 
@@ -79,9 +81,10 @@ class _Deployments:
 
     async def update(self, request: Request, caller: Caller) -> Response:
         owner, name = _named(request)
-        await self.yard.deployments.get(caller, owner, name)
+        before = await self.yard.deployments.get(caller, owner, name)
         body = check_object(await read_json(request, self.yard.max_body_bytes), _CHANGE)
         updated = await self.yard.deployments.update(caller, owner, name, _change(body))
+        note_change(request, replace(before.current, created_by=updated.current.created_by), updated.current)
         return answer(self.yard.wire(request).deployment(updated))
 
     async def delete(self, request: Request, caller: Caller) -> Response:
@@ -95,12 +98,13 @@ class _Deployments:
 
     async def roll_back(self, request: Request, caller: Caller) -> Response:
         owner, name = _named(request)
-        await self.yard.deployments.get(caller, owner, name)
+        before = await self.yard.deployments.get(caller, owner, name)
         body = check_object(await read_json(request, self.yard.max_body_bytes), _ROLLBACK)
         number = body["number"]
         if not isinstance(number, int):
             raise NotFound
         rolled = await self.yard.deployments.roll_back(caller, owner, name, number)
+        note_change(request, replace(before.current, created_by=rolled.current.created_by), rolled.current)
         return answer(self.yard.wire(request).deployment(rolled))
 
 

@@ -131,7 +131,7 @@ class _form:  # noqa: N801 - reads as a function where it is used
 
     async def __aenter__(self) -> FormData:
         declared = self._request.headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > self._most:
+        if declared.isdecimal() and int(declared) > self._most:
             raise self._too_large
         if not self._request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
             raise UnsupportedMedia("Send the file as multipart/form-data, with its bytes in a part named content.")

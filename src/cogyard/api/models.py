@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from cogyard.api.acts import note, note_change
 from cogyard.api.push import push
 from cogyard.api.request import parse_choice, parse_page, read_json
 from cogyard.api.route import resource
@@ -106,7 +107,9 @@ class _Models:
         return await query_models(self.yard, request, caller)
 
     async def create(self, request: Request, caller: Caller) -> Response:
-        created = await self.yard.models.create(caller, _new_model(await read_json(request, self.yard.max_body_bytes)))
+        wanted = _new_model(await read_json(request, self.yard.max_body_bytes))
+        note(request, model=f"{wanted.owner[:80]}/{wanted.name}", visibility=wanted.visibility.value)
+        created = await self.yard.models.create(caller, wanted)
         return answer(await self._shown(request, created), 201)
 
     async def get(self, request: Request, caller: Caller) -> Response:
@@ -114,10 +117,12 @@ class _Models:
 
     async def update(self, request: Request, caller: Caller) -> Response:
         owner, name = _named(request)
-        await self.yard.models.get(caller, owner, name)
+        before = await self.yard.models.get(caller, owner, name)
         body = check_object(await read_json(request, self.yard.max_body_bytes), _CHANGE)
         changes = {field: value for field, value in body.items() if value is None or isinstance(value, str)}
-        return answer(await self._shown(request, await self.yard.models.update(caller, owner, name, changes)))
+        after = await self.yard.models.update(caller, owner, name, changes)
+        note_change(request, before, after)
+        return answer(await self._shown(request, after))
 
     async def delete(self, request: Request, caller: Caller) -> Response:
         await self.yard.models.delete(caller, *_named(request))
@@ -125,6 +130,7 @@ class _Models:
 
     async def set_official(self, request: Request, caller: Caller) -> Response:
         owner, name = _named(request)
+        before = await self.yard.models.get(caller, owner, name)
         body = check_object(await read_json(request, self.yard.max_body_bytes), _OFFICIAL)
         price = body.get("price")
         changed = await self.yard.models.set_official(
@@ -134,6 +140,7 @@ class _Models:
             is_official=body["is_official"] is True,
             price=self.yard.models.price(price) if isinstance(price, dict) else None,
         )
+        note_change(request, before, changed)
         return answer(await self._shown(request, changed))
 
     async def readme(self, request: Request, caller: Caller) -> Response:
@@ -184,7 +191,9 @@ class _Models:
         owner, name = _named(request)
         version = VersionId(request.path_params["version"])
         is_forced = request.query_params.get("force") == "true"
+        before = await self.yard.models.get(caller, owner, name)
         promoted = await self.yard.models.promote(caller, owner, name, version, force=is_forced)
+        note_change(request, before, promoted)
         return answer(await self._shown(request, promoted))
 
     async def push(self, request: Request, caller: Caller) -> Response:

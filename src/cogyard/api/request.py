@@ -12,11 +12,12 @@ from urllib.parse import parse_qs, quote, urlencode
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
-from cogyard.domain.errors import InvalidField, InvalidFields, InvalidRequest, TooLarge, UnsupportedMedia
+from cogyard.domain.errors import InvalidField, InvalidFields, InvalidRequest, NotFound, TooLarge, UnsupportedMedia
 from cogyard.domain.values import Json
 from cogyard.ports import PageKey, PageRequest
 
 _HOST = re.compile(r"[A-Za-z0-9._-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _LONG_NUMBER = re.compile(rb"[0-9]{19}")
 _PLACE = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18}){0,3}")
 _JSON_TYPE = re.compile(r"(?:application|text)/(?:[\w.-]+\+)?json")
@@ -34,7 +35,7 @@ async def read_body(request: Request, limit_bytes: int) -> bytes:
     """The whole body. Raises `TooLarge` as soon as it is known to pass the limit."""
     sentence = f"The request body is larger than {limit_bytes} bytes; upload files with POST /v1/files instead."
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit_bytes:
+    if declared.isdecimal() and int(declared) > limit_bytes:
         raise TooLarge(sentence, limit_bytes)
     chunks: list[bytes] = []
     size = 0
@@ -172,4 +173,12 @@ def parse_number(request: Request, name: str, least: int, most: int, default: in
         return default
     if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
         raise InvalidRequest(f"{name}: {text[:40]!r} is not a whole number from {least} to {most}.")
+    return int(text)
+
+
+def path_number(request: Request) -> int:
+    """The number that stands for `id` in the path. Raises `NotFound` for what is none."""
+    text: str = request.path_params["id"]
+    if not _NUMBER.fullmatch(text):
+        raise NotFound
     return int(text)

@@ -1,6 +1,5 @@
 """Tokens (an extension): make, list, disable."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,13 +9,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cogyard.api.acts import note
-from cogyard.api.request import read_json
+from cogyard.api.request import path_number, read_json
 from cogyard.api.route import resource
 from cogyard.api.wire import answer
 from cogyard.api.yard import Yard
 from cogyard.domain.account import Caller, Scope, Token, in_order
 from cogyard.domain.catalog import parse_model_name
-from cogyard.domain.errors import InvalidRequest, InvalidResource, NotFound
+from cogyard.domain.errors import InvalidRequest, InvalidResource
 from cogyard.domain.values import AccountId, Json, JsonObject, TokenId
 from cogyard.tokens import NewToken
 from cogyard.validation import check_object
@@ -68,10 +67,7 @@ class _Tokens:
         return answer({**told, "token": secret}, 201)
 
     async def disable(self, request: Request, caller: Caller) -> Response:
-        number = request.path_params["id"]
-        if not re.fullmatch(r"[0-9]{1,18}", number):
-            raise NotFound
-        disabled = await self.yard.tokens.disable(caller, TokenId(int(number)))
+        disabled = await self.yard.tokens.disable(caller, TokenId(path_number(request)))
         note(request, name=disabled.name)
         return answer(shown(disabled, await self.yard.tokens.names([disabled])))
 
