@@ -18,9 +18,10 @@ from cogyard.domain.events import Canceled, CancelRequested, Event, Failed, Inte
 from cogyard.domain.instance import Instance, InstanceState
 from cogyard.domain.money import CENT, MICRO, NANO
 from cogyard.domain.prediction import Prediction, apply
+from cogyard.domain.queue import deployment_of
 from cogyard.domain.usage import Amounts, Prices, UsageBy, charge, day_of
 from cogyard.domain.values import NO_TOKEN, DeploymentId, InstanceId, TokenId
-from cogyard.ports import Once, UsageQuery
+from cogyard.ports import Once, PageRequest, UsageQuery
 from cogyard.store.sqlite import SqliteStore
 from tests.contract.test_store import INSTANCE, LEASE, NOW, QUEUE, model, prediction, version, with_store
 
@@ -351,5 +352,24 @@ def test_after_a_crash_uptime_is_booked_up_to_the_last_sign_of_life(tmp_path: Pa
         await store.meter_instances(NOW + DAY, PRICES)
 
         assert (await booked(store)).uptime == 4 * MICRO
+
+    with_store(tmp_path, scenario)
+
+
+def test_nothing_is_kept_warm_for_who_has_no_money_left(tmp_path: Path) -> None:
+    async def scenario(store: SqliteStore, account: Account) -> None:
+        now = datetime.now(UTC)
+        live = replace(await deployed(store, account), created_at=now)
+        release = (await store.list_releases(deployment_of(live.queue) or DeploymentId(0), PageRequest(limit=1))).items
+        kept = replace(release[0], number=2, min_instances=1)
+        assert await store.add_release(deployment_of(live.queue) or DeploymentId(0), kept)
+        await store.put_budget(budget(account, 5 * NANO))
+        await store.save_instance(live)
+
+        for seconds, least in ((4000, 1), (6000, 0)):
+            await store.meter_instances(now + timedelta(seconds=seconds), PRICES)
+            assert [(one.queue, one.min_instances, one.max_instances) for one in await store.targets(1, 4)] == [
+                (live.queue, least, 1)
+            ]
 
     with_store(tmp_path, scenario)

@@ -198,5 +198,8 @@ class DeploymentStore(Protocol):
         ...
 
     async def targets(self, official_instances: int, official_most: int) -> Sequence[Target]:
-        """What official models (so many each) and deployments want to have running."""
+        """What official models (so many each) and deployments want to have running.
+
+        For an account whose budget of money is used up nothing is kept; what waits is run.
+        """
         ...

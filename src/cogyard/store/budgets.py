@@ -80,6 +80,13 @@ def stand(connection: Connection, budget: Budget, at: datetime) -> Spending:
     )
 
 
+def used_up(connection: Connection, at: datetime) -> frozenset[AccountId]:
+    """Accounts that have no money left."""
+    wanted = select(budgets).where(_B.token == NO_TOKEN, _B.kind == BudgetKind.money.value)
+    found = [_budget(row) for row in connection.execute(wanted).mappings().all()]
+    return frozenset(one.account for one in found if stand(connection, one, at).left == 0)
+
+
 def listed(connection: Connection, account: AccountId | None, at: datetime) -> Sequence[Spending]:
     """As they stand, those of the whole account first."""
     wanted = select(budgets).order_by(_B.account, _B.token, _B.kind, _B.period)

@@ -1,6 +1,7 @@
 """Statements of deployments and their releases."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, delete, func, insert, select, update
@@ -12,6 +13,7 @@ from cogyard.domain.schedule import Target
 from cogyard.domain.values import AccountId, DeploymentId, QueueId, VersionId
 from cogyard.ids import new_mark
 from cogyard.ports import Page, PageRequest
+from cogyard.store import budgets
 from cogyard.store.accounts import get_by_id as get_account_by_id
 from cogyard.store.paging import cut
 from cogyard.store.rows import from_release, to_deployment, to_release
@@ -96,7 +98,7 @@ def is_deployed(connection: Connection, version: VersionId) -> bool:
     return connection.execute(current.limit(1)).first() is not None
 
 
-def targets(connection: Connection, official_instances: int, official_most: int) -> Sequence[Target]:
+def targets(connection: Connection, official_instances: int, official_most: int, at: datetime) -> Sequence[Target]:
     """What official models and deployments want to have running."""
     official = select(models.c.id, models.c.latest_version, models.c.secrets_mark)
     official = official.where(models.c.is_official, models.c.latest_version.is_not(None))
@@ -105,10 +107,12 @@ def targets(connection: Connection, official_instances: int, official_most: int)
         Target(queue=queue, min_instances=official_instances, max_instances=official_most)
         for queue in dict.fromkeys(queues)
     ]
-    current = select(_D.id, _D.secrets_mark, _R.version, _R.min_instances, _R.max_instances)
+    broke = budgets.used_up(connection, at)
+    current = select(_D.id, _D.account, _D.secrets_mark, _R.version, _R.min_instances, _R.max_instances)
     for row in connection.execute(current.join(releases, _IS_CURRENT).where(_R.max_instances > 0)):
         queue = deployment_queue(row.id, row.version, row.secrets_mark)
-        wanted.append(Target(queue=queue, min_instances=row.min_instances, max_instances=row.max_instances))
+        kept = 0 if row.account in broke else row.min_instances
+        wanted.append(Target(queue=queue, min_instances=kept, max_instances=row.max_instances))
     return [*wanted, *_secretive(connection, set(queues))]
 
 

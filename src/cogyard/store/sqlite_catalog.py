@@ -187,4 +187,4 @@ class SqliteCatalog(SqliteCore):
 
     async def targets(self, official_instances: int, official_most: int) -> Sequence[Target]:
         """See `ports.DeploymentStore`."""
-        return await self._read(deployments.targets, official_instances, official_most)
+        return await self._read(deployments.targets, official_instances, official_most, self._clock.now())
