@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from cogyard.domain.account import Account, AccountKind, Caller, Scope, Token, caller_of, in_order
-from cogyard.domain.errors import Forbidden, InvalidResource, NotFound, Unauthenticated
+from cogyard.domain.errors import Conflict, Forbidden, InvalidResource, NotFound, Unauthenticated
 from cogyard.domain.values import AccountId, TokenId
 from cogyard.ports import AccountStore, Clock, TokenStore
 
@@ -73,6 +73,12 @@ class Tokens:
             await self._store.disable_token(token.id, token.expires_at)
             raise Unauthenticated(BAD_TOKEN)
         return caller
+
+    async def check_same(self, headers: Sequence[str], caller: Caller) -> None:
+        """Raise `Unauthenticated` or `Conflict` where the headers stand for less or more than they did before."""
+        now = await self.authenticate(headers)
+        if (now.scopes, now.role, now.models) != (caller.scopes, caller.role, caller.models):
+            raise Conflict("What your token may do has changed since this request began; send it again.")
 
     async def create(self, caller: Caller, wanted: NewToken) -> tuple[Token, str]:
         """A new token and its secret, which is told only now.

@@ -10,6 +10,7 @@ from jsonschema_rs import FancyRegexOptions, RegexOptions, ValidationError, Vali
 
 from cogyard.domain.catalog import Version, component
 from cogyard.domain.errors import InvalidField, InvalidFields, InvalidRequest, InvalidResource
+from cogyard.domain.secret import MOST_BYTES
 from cogyard.domain.values import Json, JsonObject, VersionId
 
 WEBHOOK_EVENTS = ("start", "output", "logs", "completed")
@@ -54,6 +55,11 @@ class InputValidator:
             raise InvalidFields([InvalidField("depth", "input", f"Must not be nested deeper than {DEEPEST} levels")])
         if not self._validator.is_valid(model_input):
             raise InvalidFields(_faults(self._validator, model_input, "input"))
+        if isinstance(model_input, dict):
+            large = [name for name in self.secret_inputs(model_input) if _size(model_input[name]) > MOST_BYTES]
+            if large:  # each of them is looked for in all that the model says
+                told = f"Must not be larger than {MOST_BYTES} bytes, since it is a secret"
+                raise InvalidFields([InvalidField("string_lte", f"input.{name}", told) for name in large])
 
     def prepare(self, model_input: JsonObject) -> JsonObject:
         """What the model gets of a checked input: the keys that it names, whole floats as integers where due."""
@@ -314,6 +320,10 @@ def _type_name(value: object) -> str:
             return "array"
         case _:
             return "object"
+
+
+def _size(value: Json) -> int:
+    return len(json.dumps(value, ensure_ascii=False).encode(errors="surrogatepass"))
 
 
 def _depth(value: Json) -> int:

@@ -22,7 +22,7 @@ from sqlalchemy.pool import NullPool
 from cogyard.clock import SystemClock
 from cogyard.domain.account import Account, AccountKind, Role
 from cogyard.domain.catalog import Alias, BuildConfig, Model, Version
-from cogyard.domain.errors import Conflict, StorageFull
+from cogyard.domain.errors import Conflict, StorageFull, Unauthenticated
 from cogyard.domain.events import CancelRequested, Event, Interrupted, Log, Output, Started, Succeeded
 from cogyard.domain.file import Content, File, FileKind
 from cogyard.domain.instance import Instance, InstanceState
@@ -121,6 +121,17 @@ def test_accounts_take_turns_in_a_queue(tmp_path: Path) -> None:
         claims = [await store.claim(QUEUE, INSTANCE, LEASE, NOW) for _ in range(8)]
         order = [many[0], few[0], many[1], few[1], *many[2:]]
         assert [claim.id for claim in claims if claim] == [one.id for one in order]
+
+    with_store(tmp_path, scenario)
+
+
+def test_an_account_disabled_since_it_asked_makes_no_prediction(tmp_path: Path) -> None:
+    async def scenario(store: SqliteStore, account: Account) -> None:
+        user = await store.create_account("ida", AccountKind.user, "Ida", NOW, Role.runner)
+        await store.update_account(user, replace(user, disabled_at=NOW))
+        with pytest.raises(Unauthenticated):
+            await store.create_prediction(prediction(user))
+        assert (await store.create_prediction(prediction(account))).account == account.id
 
     with_store(tmp_path, scenario)
 

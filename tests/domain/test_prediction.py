@@ -20,7 +20,16 @@ from cogyard.domain.events import (
     Started,
     Succeeded,
 )
-from cogyard.domain.prediction import LOG_CUT, MAX_ATTEMPTS, MAX_LOG_CHARACTERS, Prediction, Status, apply, shown_input
+from cogyard.domain.prediction import (
+    LOG_CUT,
+    MAX_ATTEMPTS,
+    MAX_ERROR_CHARACTERS,
+    MAX_LOG_CHARACTERS,
+    Prediction,
+    Status,
+    apply,
+    shown_input,
+)
 from cogyard.domain.values import AccountId, FileId, InstanceId, PredictionId, QueueId, VersionId
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -116,6 +125,12 @@ def test_a_queued_prediction_cancels_at_once_and_a_claimed_one_when_its_model_ob
     asked = apply(claimed(), CancelRequested(at=LATER))
     assert asked.status is Status.starting
     assert apply(asked, Canceled(at=LATER)).status is Status.canceled
+
+
+def test_the_words_of_an_error_are_cut_where_nobody_reads_on() -> None:
+    ended = fold(claimed(), Failed(at=NOW, error="x" * (MAX_ERROR_CHARACTERS + 1)))
+
+    assert ended.error == "x" * MAX_ERROR_CHARACTERS + " …"
 
 
 def test_a_secret_input_is_there_until_the_end_and_never_shown() -> None:

@@ -1,5 +1,10 @@
 """What a model says of its secrets is not told, in whatever pieces it says it."""
 
+import json
+import time
+from urllib.parse import quote, urlencode
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +30,57 @@ def test_what_json_python_and_urls_make_of_it_is_known_too() -> None:
     for written in ('pass"word\nüber 1', r"pass\"word\n\u00fcber 1", r"pass\"word\nüber 1", r"pass"):
         assert "word" not in scrubber.text(f"({written})")
     assert scrubber.text("?key=pass%22word%0A%C3%BCber%201") == f"?key={MARK}"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("hunter2/x+y z&k", urlencode({"k": "hunter2/x+y z&k"})[2:]),
+        ("hunter2/x+y z&k", quote("hunter2/x+y z&k", safe="")),
+        ("hunter2/x+y z&k", quote("hunter2/x+y z&k", safe="").replace("%2F", "%2f").replace("%2B", "%2b")),
+        ("a-token-in-a-file\n", "a-token-in-a-file"),
+        ("\ta-token-in-a-file ", "a-token-in-a-file"),
+        ("first-line-of-it\n  second-line-of-it\n", "second-line-of-it"),
+        ("kéy-of-böb", repr("kéy-of-böb".encode())[2:-1]),
+        ('say "key" \\ twice', json.dumps(json.dumps('say "key" \\ twice'))[3:-3]),
+    ],
+)
+def test_what_programs_make_of_it_on_the_way_is_known_too(value: str, written: str) -> None:
+    assert Scrubber([value]).text(f"<{written}>") == f"<{MARK}>"
+
+
+def test_a_very_long_value_is_taken_out_piece_by_piece() -> None:
+    value = "".join(f"{number:x}/" for number in range(20_000))
+
+    told = Scrubber([value]).text(f"<{value}>{value[5000:]}")
+
+    assert told.startswith("<[secret][secret]")
+    assert len(told) < len(value) / 50
+
+
+def test_values_of_a_model_and_of_a_caller_are_taken_out_together() -> None:
+    scrubber = Scrubber(["hunter2"], Scrubber([KEY]))
+
+    assert scrubber.text(f"{KEY} hunter2") == f"{MARK} {MARK}"
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ("\n".join(f"{number:08x}" for number in range(7000)), "step 12345 loss=0.1234 lr=3e-5 over the lazy dog\n"),
+        ("a" * 65_000 + "b", "a" * 60_000 + "c"),
+        ("\n".join("a" * length for length in range(8, 350)), "aaaaaaaab" * 5000),
+    ],
+    ids=["many lines", "a long one that nearly comes", "one within the other"],
+)
+def test_nasty_values_do_not_stop_the_server(value: str, line: str) -> None:
+    log = TextScrubber(Scrubber([value]))
+    start = time.process_time()
+
+    for _ in range(5):
+        log.feed(line)
+
+    assert time.process_time() - start < 2
 
 
 def test_a_line_of_a_value_is_taken_out_by_itself_when_it_is_long_enough() -> None:

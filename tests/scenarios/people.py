@@ -16,8 +16,11 @@ class People:
 
     yard: Yard
 
-    def ask(self, token: str | None, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
+    def ask(
+        self, token: str | None, method: str, path: str, body: Any = None, prefer: str = "", **more: Any
+    ) -> httpx.Response:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        headers |= {"Prefer": prefer} if prefer else {}
         with httpx.Client(base_url=f"{self.yard.url}/v1", trust_env=False, timeout=60) as http:
             return http.request(method, path, json=body, headers=headers, **more)
 

@@ -222,6 +222,21 @@ def test_whatever_the_model_does_with_it_nobody_is_told(keeper: Yard, reference:
         assert b"5ecret" not in text
 
 
+def test_an_error_is_not_cut_through_a_secret(keeper: Yard, reference: str) -> None:
+    told = [keeper.run(reference, {"mode": "raise_late", "name": f"{number}"})["error"] for number in (9980, 9990)]
+
+    assert [KEY[:4] in one for one in told] == [False, False]
+    assert [len(one) for one in told] == [10_002, 10_002]
+
+
+def test_a_secret_input_larger_than_a_secret_is_refused(keeper: Yard, reference: str) -> None:
+    answer = keeper.create(reference, {"password": "x" * 70_000})
+
+    assert answer.status_code == 422
+    assert answer.json()["invalid_fields"][0]["field"] == "input.password"
+    assert "xxxx" not in answer.text
+
+
 def test_a_stream_that_tells_it_in_tokens_has_as_many_and_tells_nothing(keeper: Yard) -> None:
     reference = keeper.push(FOLDERS / "secretive-stream", "acme/streaming")
     put(keeper, "models/acme/streaming", API_KEY=KEY)

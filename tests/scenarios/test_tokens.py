@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -193,6 +194,44 @@ def test_a_token_disabled_under_load_is_refused_within_a_second_on_open_connecti
 
     assert {status for began, status in answers if began > disabled_at + 1} == {401}
     assert {status for _, status in answers} == {200, 401}
+
+
+@pytest.mark.parametrize("change", ["disabled", "its account disabled", "its role lowered"])
+def test_a_body_that_comes_slowly_outlives_no_right(people: People, yard: Yard, change: str) -> None:
+    name = "slow" + change.replace(" ", "")
+    secret = people.user(name)
+    body = b'{"name": "from before", "scopes": ["read"]}'
+    head = f"POST /v1/tokens HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {secret}\r\nConnection: close\r\n"
+    with socket.create_connection(("127.0.0.1", yard.port), timeout=20) as connection:
+        connection.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body[:10])
+        time.sleep(0.3)
+        if change == "disabled":
+            (number,) = (one["id"] for one in people.done(TOKEN, "GET", f"/tokens?account={name}")["results"])
+            people.done(TOKEN, "POST", f"/tokens/{number}/disable")
+        else:
+            wanted = {"is_disabled": True} if "account" in change else {"role": "viewer"}
+            people.done(TOKEN, "PATCH", f"/users/{name}", wanted)
+        connection.sendall(body[10:])
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+
+    assert int(answer.split()[1]) == (409 if "role" in change else 401)
+    assert len(people.done(TOKEN, "GET", f"/tokens?account={name}")["results"]) == 1
+
+
+def test_a_long_wait_tells_nothing_to_a_token_disabled_meanwhile(people: People, canary: str) -> None:
+    secret = people.token(TOKEN, name="waits")
+    (number,) = (one["id"] for one in people.done(TOKEN, "GET", "/tokens")["results"] if one["name"] == "waits")
+    body = {"version": canary, "input": {"mode": "sleep"}}
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(people.ask, secret, "POST", "/predictions", body, prefer="wait=5")
+        time.sleep(1)
+        people.done(TOKEN, "POST", f"/tokens/{number}/disable")
+        answer = waiting.result(20)
+    newest = people.done(TOKEN, "GET", "/predictions")["results"][0]["id"]
+    people.done(TOKEN, "POST", f"/predictions/{newest}/cancel")
+
+    assert answer.status_code == 401
+    assert newest not in answer.text
 
 
 def test_an_acknowledged_disable_survives_a_kill(own_yard: Yard) -> None:

@@ -1,6 +1,7 @@
 """What the handlers share: the use cases, and how to meet a request (who calls, at which address, how to render)."""
 
 import math
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Message
 
 from cogyard.accounts import Accounts
 from cogyard.api.acts import action_of, details_of
@@ -38,6 +40,9 @@ Handler = Callable[[Request, Caller], Awaitable[Response]]
 
 REQUESTS, CREATES, POLLS = "requests", "creates", "polls"
 """The kinds of requests that are counted apart (§1.6)."""
+
+PATIENCE = 0.5
+"""Seconds after which an answer is no longer given on the word of the beginning."""
 
 READING = frozenset({"GET", "HEAD", "QUERY"})
 """Methods that change nothing."""
@@ -101,7 +106,9 @@ class Yard:
         is_act = scope in (Scope.write, Scope.admin)
 
         async def endpoint(request: Request) -> Response:
-            caller = await self.tokens.authenticate(request.headers.getlist("authorization"))
+            bearer, began = request.headers.getlist("authorization"), time.monotonic()
+            caller = await self.tokens.authenticate(bearer)
+            request = self._checked_again(request, bearer, caller)
 
             async def permitted(request: Request, caller: Caller) -> Response:
                 require(caller, scope)
@@ -115,9 +122,23 @@ class Yard:
             allowance = self._take(caller, kind)
             if kind == CREATES and allowance is not None and not allowance.is_allowed:
                 self.refusals.note(request, self.clock.now())
-            return await _within(allowance, respond)
+            answered = await _within(allowance, respond)
+            if not is_act and time.monotonic() - began > PATIENCE:
+                await self.tokens.authenticate(bearer)  # what came of a long wait is not told to who is out by now
+            return answered
 
         return endpoint
+
+    def _checked_again(self, request: Request, bearer: list[str], caller: Caller) -> Request:
+        """The request, whose caller is asked for anew once its body is there: a slow one outlives no right."""
+
+        async def receive() -> Message:
+            message = await request.receive()
+            if message["type"] == "http.request" and not message.get("more_body", False):
+                await self.tokens.check_same(bearer, caller)
+            return message
+
+        return Request(request.scope, receive)
 
     def open(self, handler: Endpoint) -> Endpoint:
         """The endpoint of a route that needs no token and takes one; others are told apart by their addresses."""

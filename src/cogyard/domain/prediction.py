@@ -52,6 +52,9 @@ MAX_ATTEMPTS = 3
 MAX_LOG_CHARACTERS = 1_000_000
 """Log text kept for one prediction, about 1 MB; a model that prints for ever must not fill the store."""
 
+MAX_ERROR_CHARACTERS = 10_000
+"""Of an exception's own words; its traceback is in the logs. Cut after secrets were taken out, never through one."""
+
 LOG_CUT = "\n[cogyard] more log lines followed and were dropped\n"
 
 REDACTED = "[REDACTED]"
@@ -175,7 +178,7 @@ def apply(prediction: Prediction, event: Event) -> Prediction:
         case Succeeded(at=at):
             return _finish(_completed_output(prediction), Status.succeeded, at)
         case Failed(at=at, error=error):
-            return _finish(prediction, Status.failed, at, error)
+            return _finish(prediction, Status.failed, at, _short(error))
         case CancelRequested(at=at) | DeadlinePassed(at=at):
             asked = replace(prediction, cancel_requested_at=prediction.cancel_requested_at or at)
             return _cancel(asked, at) if prediction.claimed_by is None else asked
@@ -218,6 +221,10 @@ def _with_log(logs: str, text: str) -> str:
     if len(text) <= room:
         return logs + text
     return logs if logs.endswith(LOG_CUT) else logs + text[: max(room, 0)] + LOG_CUT
+
+
+def _short(error: str) -> str:
+    return error if len(error) <= MAX_ERROR_CHARACTERS else error[:MAX_ERROR_CHARACTERS] + " …"
 
 
 def _with_metric(metrics: JsonObject, event: Metric) -> JsonObject:

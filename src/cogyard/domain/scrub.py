@@ -6,9 +6,10 @@ Text that may be the beginning of a secret is held back until it is known what i
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
-from urllib.parse import quote
+from math import ceil
+from urllib.parse import quote, quote_plus
 
 from cogyard.domain.values import Json
 
@@ -20,27 +21,43 @@ SHORTEST = 4
 SHORTEST_LINE = 8
 """Characters of a line of a longer value that is taken out by itself."""
 
-_STEM = 8
-"""Characters by which the beginning of a longer pattern is looked for."""
+_LONGEST = 1024
+"""Characters of what is looked for at once; a longer value is taken out piece by piece."""
+
+_IS_PLAIN = re.compile(r"[A-Za-z0-9_.~-]+")
+"""What JSON, Python and URLs write as it is."""
+
+_PERCENT = re.compile(r"%[0-9A-F]{2}")
 
 
 class Scrubber:
-    """Replaces some values, and what JSON, Python and URLs make of them."""
+    """Replaces some values, and what JSON, Python and URLs make of them.
 
-    def __init__(self, values: Iterable[str]) -> None:
-        found = {form for value in values for part in _parts(value) for form in _forms(part)}
-        #: the longest first: a regular expression takes the first alternative that fits
-        self._patterns = sorted((one for one in found if len(one) >= SHORTEST), key=lambda one: (-len(one), one))
-        self._search = re.compile("|".join(map(re.escape, self._patterns))) if self._patterns else None
+    Its cost hardly depends on how many there are: a text is looked at where one of their first characters stands, and
+    what may stand there is found in a sorted list.
+    """
+
+    def __init__(self, values: Iterable[str], base: "Scrubber | None" = None) -> None:
+        """With a `base`, its values are replaced too."""
+        forms = {form for value in values for part in _parts(value) for form in _forms(part)}
+        found = {piece for form in forms for piece in _pieces(form)}
+        known: list[str] = [] if base is None else base._patterns
+        self._patterns: list[str] = sorted({*known, *found}) if found else known
+        self._stems = {one[:SHORTEST] for one in self._patterns}
+        #: of each pattern the longest other one that it begins with, by their places in the list
+        self._within = _nested(self._patterns)
+        self._longest = max(map(len, self._patterns), default=0)
+        firsts = "".join(re.escape(one) for one in sorted({stem[0] for stem in self._stems}))
+        self._first = re.compile(f"[{firsts}]") if firsts else None
 
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing to look for."""
-        return self._search is None
+        return not self._patterns
 
     def text(self, text: str) -> str:
         """The text without them."""
-        return text if self._search is None else self._search.sub(MARK, text)
+        return "".join(_without(text, self.spans(text), [0, len(text)]))
 
     def json(self, value: Json) -> Json:
         """The value without them, keys included."""
@@ -54,7 +71,7 @@ class Scrubber:
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Where the secrets of a whole text begin and end."""
-        return [] if self._search is None else [match.span() for match in self._search.finditer(text)]
+        return self._scan(text, is_whole=True)[0]
 
     def split(self, text: str) -> tuple[str, str]:
         """What can be told of a text that goes on, scrubbed, and its rest, with which a secret may begin."""
@@ -63,34 +80,39 @@ class Scrubber:
 
     def scan(self, text: str) -> tuple[list[tuple[int, int]], int]:
         """Where the secrets of a text that goes on begin and end, and where its rest begins."""
-        spans: list[tuple[int, int]] = []
-        start = 0
-        while self._search is not None:
-            match, rest = self._search.search(text, start), self._rest(text, start)
-            # a longer pattern that has begun goes before a shorter one that is whole: its lines, say
-            if match is None or rest <= match.start():
-                return spans, rest
-            spans.append(match.span())
-            start = match.end()
-        return spans, len(text)
+        return self._scan(text, is_whole=False)
 
-    def _rest(self, text: str, start: int) -> int:
-        """Where the longest end of the text begins that a pattern begins with, but is not."""
-        found = len(text)
-        for pattern in self._patterns:
-            place = max(start, len(text) - len(pattern) + 1)
-            stem = pattern[:_STEM]
-            while (place := text.find(stem, place, len(text))) >= 0 and place < found:
-                if pattern.startswith(text[place:]):
-                    found = place
-                place += 1
-            for length in range(min(_STEM - 1, len(pattern) - 1, len(text) - start), 0, -1):
-                if len(text) - length >= found:
-                    break
-                if text.endswith(pattern[:length]):
-                    found = len(text) - length
-                    break
-        return found
+    def _scan(self, text: str, *, is_whole: bool) -> tuple[list[tuple[int, int]], int]:
+        spans: list[tuple[int, int]] = []
+        size, end = len(text), 0
+        for found in () if self._first is None else self._first.finditer(text):
+            start = found.start()
+            if start < end or (size - start >= SHORTEST and text[start : start + SHORTEST] not in self._stems):
+                continue
+            # a longer pattern that has begun goes before a shorter one that is whole: its lines, say
+            if not is_whole and size - start < self._longest and self._begins(text[start:]):
+                return spans, start
+            if length := self._length_at(text, start):
+                end = start + length
+                spans.append((start, end))
+        return spans, size
+
+    def _begins(self, rest: str) -> bool:
+        """Whether a pattern goes on after the text that it begins with."""
+        place = bisect_right(self._patterns, rest)
+        return place < len(self._patterns) and self._patterns[place].startswith(rest)
+
+    def _length_at(self, text: str, start: int) -> int:
+        """Characters of the longest pattern that stands there; 0 where none does."""
+        ahead = text[start : start + self._longest]
+        # all that stand there are the one before it in the list, or stand in a row at that one's beginning
+        place = bisect_right(self._patterns, ahead) - 1
+        if place < 0:
+            return 0
+        common = _common(self._patterns[place], ahead)
+        while place >= 0 and len(self._patterns[place]) > common:
+            place = self._within[place]
+        return len(self._patterns[place]) if place >= 0 else 0
 
 
 class TextScrubber:
@@ -155,19 +177,52 @@ def _without(text: str, spans: Sequence[tuple[int, int]], borders: Sequence[int]
     return pieces
 
 
-def _parts(value: str) -> list[str]:
+def _nested(patterns: Sequence[str]) -> list[int]:
+    within: list[int] = []
+    for place, pattern in enumerate(patterns):
+        before = place - 1
+        while before >= 0 and not pattern.startswith(patterns[before]):
+            before = within[before]
+        within.append(before)
+    return within
+
+
+def _common(one: str, other: str) -> int:
+    """How many first characters two texts have in common."""
+    if other.startswith(one):
+        return len(one)
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
+    return low
+
+
+def _parts(value: str) -> set[str]:
+    """The value, with and without the blanks around it that programs take away, and its longer lines."""
     lines = value.splitlines()
-    return [value] if len(lines) < 2 else [value, *(line for line in lines if len(line) >= SHORTEST_LINE)]
+    parts = {value, value.strip()}
+    if len(lines) > 1:
+        parts.update(part for line in lines for part in (line, line.strip()) if len(part) >= SHORTEST_LINE)
+    return parts
 
 
-def _forms(value: str) -> list[str]:
+def _forms(value: str) -> set[str]:
     """The value as it is, and inside of what programs write."""
     if len(value) < SHORTEST:
-        return []
-    return [
-        value,
-        json.dumps(value)[1:-1],
-        json.dumps(value, ensure_ascii=False)[1:-1],
-        repr(value)[1:-1],
-        quote(value),
-    ]
+        return set()
+    found = {value}
+    if not _IS_PLAIN.fullmatch(value):
+        escaped = json.dumps(value)[1:-1]
+        urls = {quote(value, safe="/"), quote(value, safe=""), quote_plus(value)}
+        found |= {escaped, json.dumps(value, ensure_ascii=False)[1:-1], json.dumps(escaped)[1:-1]}
+        found |= {repr(value)[1:-1], repr(value.encode(errors="surrogatepass"))[2:-1]}
+        found |= urls | {_PERCENT.sub(lambda code: code[0].lower(), url) for url in urls}
+    return found
+
+
+def _pieces(form: str) -> Iterator[str]:
+    """A form, or pieces of about one length: with long ones, text that repeats itself would take very long."""
+    size = ceil(len(form) / ceil(len(form) / _LONGEST))
+    for start in range(0, len(form), size):
+        yield form[start : start + size]

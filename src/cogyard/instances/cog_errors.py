@@ -6,9 +6,6 @@ import orjson
 
 from cogyard.domain.values import Json, JsonObject
 
-MAX_ERROR_CHARACTERS = 10_000
-"""Of an exception's own words; its traceback is in the logs."""
-
 _PREFIXES = re.compile(
     r"^(?:(?:Prediction failed|Training failed|Setup failed|Generator iteration error|Async prediction failed"
     r"|UnusableOutput): )+"
@@ -23,7 +20,7 @@ def told_error(error: Json) -> str:
         return f"The model's output is not valid JSON: it holds {held}."
     if text.startswith("Failed to serialize output: "):
         return "The model's output is not JSON: " + text.partition("TypeError: ")[2]
-    return text if len(text) <= MAX_ERROR_CHARACTERS else text[:MAX_ERROR_CHARACTERS] + " …"
+    return text
 
 
 def setup_error(health: JsonObject) -> str:

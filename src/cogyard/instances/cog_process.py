@@ -55,6 +55,7 @@ class CogProcess:
         self.identity = Process(process.pid, started)
         self._printed: deque[bytes] = deque()
         self._printed_bytes = 0
+        self._is_cut = False
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks = [asyncio.create_task(self._drain()), asyncio.create_task(self._await_leader())]
         self.worker: int | None = None
@@ -83,8 +84,10 @@ class CogProcess:
         return await asyncio.shield(self._ended)
 
     def printed(self) -> str:
-        """The last of what the server itself printed."""
-        return b"".join(self._printed).decode(errors="replace")
+        """The last of what the server itself printed, from the beginning of a line on."""
+        text = b"".join(self._printed).decode(errors="replace")
+        # half a line may hold half a secret, which nobody would know as one
+        return text.partition("\n")[2] if self._is_cut else text
 
     def owns_port(self, port: int) -> bool:
         """Whether the listener on `port` is this server, and not a stranger that was quicker."""
@@ -151,6 +154,7 @@ class CogProcess:
             self._printed_bytes += len(piece)
             while self._printed_bytes > KEPT_OUTPUT_BYTES and len(self._printed) > 1:
                 self._printed_bytes -= len(self._printed.popleft())
+                self._is_cut = True
 
     async def _await_leader(self) -> None:
         code = await self._process.wait()

@@ -23,7 +23,6 @@ class DiscreetDriver:
 
     def __init__(self, inner: Driver, secrets: Sequence[str], secret_inputs: Sequence[str]) -> None:
         self._inner = inner
-        self._secrets = secrets
         self._secret_inputs = secret_inputs
         self._scrubber = Scrubber(secrets)
 
@@ -46,7 +45,7 @@ class DiscreetDriver:
     ) -> AsyncGenerator[DriverEvent, None]:
         """See `Driver`."""
         given = [text for name in self._secret_inputs for text in _texts(model_input.get(name))]
-        scrubber = Scrubber([*self._secrets, *given]) if given else self._scrubber
+        scrubber = Scrubber(given, self._scrubber) if given else self._scrubber
         async with aclosing(self._inner.submit(prediction, model_input, paths)) as events:
             if scrubber.is_idle:
                 async for event in events:

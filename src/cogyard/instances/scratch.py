@@ -42,8 +42,11 @@ def read_setup_error(scratch: Path) -> str | None:
 def _tail(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            file.seek(max(file.seek(0, os.SEEK_END) - KEPT_SETUP_LOG, 0))
-            return file.read(KEPT_SETUP_LOG)
+            start = max(file.seek(0, os.SEEK_END) - KEPT_SETUP_LOG, 0)
+            file.seek(start)
+            found = file.read(KEPT_SETUP_LOG)
+            # half a line may hold half a secret, which nobody would know as one
+            return found.partition(b"\n")[2] if start else found
     except OSError:
         return b""
 

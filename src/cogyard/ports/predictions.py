@@ -53,7 +53,8 @@ class PredictionStore(Protocol):
         """Store a new prediction, and count a run of its model; returns it with its `sequence`.
 
         With `once`, perhaps an older one. Raises `Conflict` when its key was used for another request,
-        `domain.budget.BudgetExceeded` when it has no room in a budget of the account or the token.
+        `Unauthenticated` when the account is disabled, `domain.budget.BudgetExceeded` when it has no room in a budget
+        of the account or the token.
         """
         ...
 

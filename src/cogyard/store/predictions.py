@@ -20,7 +20,7 @@ from sqlalchemy import (
     update,
 )
 
-from cogyard.domain.errors import Conflict
+from cogyard.domain.errors import Conflict, Unauthenticated
 from cogyard.domain.events import CancelRequested, DeadlinePassed
 from cogyard.domain.prediction import Prediction, apply, forget_data
 from cogyard.domain.schedule import Demand
@@ -29,6 +29,7 @@ from cogyard.domain.values import AccountId, InstanceId, PredictionId, QueueId
 from cogyard.domain.webhook import durable_events
 from cogyard.ports import Once, Page, PageRequest, PredictionFilter
 from cogyard.store import budgets, deliveries, usage
+from cogyard.store.account_tables import accounts
 from cogyard.store.paging import cut
 from cogyard.store.rows import Values, from_prediction, to_prediction
 from cogyard.store.tables import chunks, creations, deployments, examples, files, models, predictions
@@ -36,6 +37,9 @@ from cogyard.store.tables import chunks, creations, deployments, examples, files
 _C = predictions.c
 _INSERT = insert(predictions).returning(_C.sequence)
 _COUNT_RUN = update(models).where(models.c.key == bindparam("model_key")).values(run_count=models.c.run_count + 1)
+_IS_OUT = select(accounts.c.id).where(
+    accounts.c.id == bindparam("account_is"), accounts.c.disabled_at.is_not(None) | accounts.c.deleted_at.is_not(None)
+)
 _BY_ID = select(predictions).where(_C.id == bindparam("prediction_id"))
 _CHUNKS = (
     select(chunks.c.kind, chunks.c.data, chunks.c.files)
@@ -72,8 +76,10 @@ _INSERT_CHUNK = insert(chunks)
 def create(connection: Connection, prediction: Prediction, once: Once | None) -> Prediction:
     """Store a new prediction, or find the one that the same request made before.
 
-    Raises `Conflict`, `BudgetExceeded`.
+    Raises `Conflict`, `BudgetExceeded`, `Unauthenticated` when its account was disabled since it was asked.
     """
+    if connection.execute(_IS_OUT, {"account_is": prediction.account}).scalar_one_or_none() is not None:
+        raise Unauthenticated(f"The account that asked for {prediction.id} is disabled.")
     made = None if once is None else _made_before(connection, prediction.account, once)
     if made is not None:
         return made

@@ -26,6 +26,7 @@ class Predictor(BasePredictor):
         name: str = Input(description="Which variable.", default="API_KEY"),
         password: Secret = Input(description="Not to be told.", default=None),
     ) -> Any:
+        self.place = name
         return getattr(self, f"do_{mode}")(known(name), password)
 
     def do_names(self, _value, _password):
@@ -48,6 +49,9 @@ class Predictor(BasePredictor):
 
     def do_raise(self, value, _password):
         raise ValueError(f"{value} is wrong")
+
+    def do_raise_late(self, value, _password):
+        raise ValueError("x" * int(self.place) + str(known("API_KEY")) + "y" * 100)
 
     def do_metric(self, value, _password):
         current_scope().record_metric("key", value)
