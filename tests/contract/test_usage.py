@@ -239,6 +239,19 @@ def test_a_budget_is_replaced_by_one_of_the_same_kind_and_can_be_deleted(tmp_pat
     with_store(tmp_path, scenario)
 
 
+def test_a_budget_is_kept_after_a_restart(tmp_path: Path) -> None:
+    async def before(store: SqliteStore, account: Account) -> None:
+        await store.create_prediction(prediction(account))
+        await store.put_budget(budget(account, 0))
+
+    async def after(store: SqliteStore, account: Account) -> None:
+        with pytest.raises(BudgetExceeded):
+            await store.create_prediction(prediction(account))
+
+    with_store(tmp_path, before)
+    with_store(tmp_path, after)
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.integers(0, 5 * CENT),

@@ -32,6 +32,8 @@ def admit(connection: Connection, prediction: Prediction) -> Values:
 
     Raises `BudgetExceeded` when one of them is used up. What is held counts as used: the last cent is spent once.
     """
+    if prediction.account not in _limited(connection):
+        return {}
     concerned = {"account_is": prediction.account, "token_is": prediction.token}
     found = [_budget(row) for row in connection.execute(_CONCERNED, concerned).mappings()]
     if not found:
@@ -41,6 +43,17 @@ def admit(connection: Connection, prediction: Prediction) -> Values:
         if spending.left == 0:
             raise BudgetExceeded(spending)
     return _expected(connection, prediction)
+
+
+def _limited(connection: Connection) -> set[int]:
+    """Accounts that may have budgets, as the writer's connection remembers them: most creates ask for no more.
+
+    It is the only one that sets budgets. Accounts stay when their budgets are deleted or were never committed.
+    """
+    known: set[int] | None = connection.info.get("limited")
+    if known is None:
+        known = connection.info["limited"] = set(connection.execute(select(_B.account)).scalars())
+    return known
 
 
 def _expected(connection: Connection, prediction: Prediction) -> Values:
@@ -115,6 +128,7 @@ def put(connection: Connection, budget: Budget) -> Budget:
     if row is None:
         values = {**which, "amount": budget.limit, "created_at": budget.created_at}
         row = connection.execute(insert(budgets).returning(*budgets.columns), values).mappings().one()
+    _limited(connection).add(budget.account)
     _hold_unfinished(connection, budget.account)
     return _budget(row)
 
