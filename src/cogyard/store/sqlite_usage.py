@@ -1,12 +1,15 @@
 """Usage and budgets on SQLite."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
+from typing import TextIO
 
 from cogyard.domain.budget import Budget, Spending
 from cogyard.domain.usage import Prices
 from cogyard.domain.values import AccountId
-from cogyard.ports import UsageQuery, UsageSum
+from cogyard.ports import Clock, UsageQuery, UsageSum
 from cogyard.store import budgets, usage
 from cogyard.store.sqlite_core import SqliteCore
 
@@ -14,9 +17,15 @@ from cogyard.store.sqlite_core import SqliteCore
 class SqliteUsage(SqliteCore):
     """Implements `ports.UsageStore`, `MeterStore`, `BudgetStore`."""
 
+    def __init__(self, path: Path, clock: Clock, lock: TextIO) -> None:
+        super().__init__(path, clock, lock)
+        #: a large yard's sums take a second: one reader is enough for them, the others are everybody's
+        self._summing = asyncio.Lock()
+
     async def sum_usage(self, query: UsageQuery, limit: int) -> Sequence[UsageSum]:
         """See `ports.UsageStore`."""
-        return await self._read(usage.sums, query, limit)
+        async with self._summing:
+            return await self._read(usage.sums, query, limit)
 
     async def meter_instances(self, at: datetime, prices: Prices) -> int:
         """See `ports.MeterStore`."""
