@@ -246,12 +246,12 @@ class Models:
     ) -> Model:
         """Make a model official, or an ordinary one again.
 
-        Raises `NotFound`, `Forbidden`, `InvalidRequest`, `InvalidResource` for a price in another currency.
+        Raises `NotFound`, `Forbidden`, `InvalidRequest`, `InvalidResource` for a price that cannot be charged.
         """
         if not caller.is_admin:
             raise Forbidden("Only admins may say which models are official.")
         if price is not None:
-            self._prices.check_currency(price.currency)
+            self._prices.check(price)
         model = await self.get(caller, owner, name)
         if is_official and model.latest_version is None:
             raise InvalidRequest(f"{model.full_name} has no version yet, so it cannot be official.")

@@ -190,6 +190,17 @@ def test_what_ran_before_the_budget_holds_the_least(tmp_path: Path) -> None:
     with_store(tmp_path, scenario)
 
 
+def test_what_ran_before_the_budget_and_costs_nothing_holds_no_money(tmp_path: Path) -> None:
+    async def scenario(store: SqliteStore, account: Account) -> None:
+        for price in (None, Decimal(0), Decimal("0.00"), Decimal("1e-20")):
+            await store.create_prediction(prediction(account, price=price))
+        await store.put_budget(budget(account, 2 * CENT))
+
+        assert (await standing(store)).held == CENT
+
+    with_store(tmp_path, scenario)
+
+
 def test_a_tokens_budget_concerns_that_token_alone(tmp_path: Path) -> None:
     async def scenario(store: SqliteStore, account: Account) -> None:
         await store.put_budget(budget(account, MICRO, kind=BudgetKind.seconds, token=TokenId(7)))

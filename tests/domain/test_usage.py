@@ -1,5 +1,6 @@
 """What things cost, to the billionth."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -125,7 +126,17 @@ def test_an_official_models_price_counts_in_the_yards_currency_alone() -> None:
     assert PRICES.of_model(model(price, is_official=False)).unit == ""
     assert PRICES.of_model(model(Price(unit="image_count", amount=1, currency="USD"))).price == Decimal("0.0001")
     with pytest.raises(InvalidResource, match="EUR"):
-        PRICES.check_currency("USD")
+        PRICES.check(replace(price, currency="USD"))
+    PRICES.check(price)
+
+
+@pytest.mark.parametrize("unit", ["", " ", "predict_time", "total_time"])
+def test_a_price_of_what_no_model_counts_is_refused_and_never_charged(unit: str) -> None:
+    price = Price(unit=unit, amount=0.01, currency="EUR")
+
+    with pytest.raises(InvalidResource, match="a metric that the model counts"):
+        PRICES.check(price)
+    assert PRICES.of_model(model(price)) == PRICES.of_seconds("cpu")  # one that an earlier release took
 
 
 @given(TIMES, st.timedeltas(timedelta(0), timedelta(days=20)))

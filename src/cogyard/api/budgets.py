@@ -24,6 +24,9 @@ from cogyard.validation import check_object
 MOST = 10**9
 """Largest limit, in the currency or in seconds."""
 
+_LONGEST = 40
+"""Characters of a limit; one that was cut off there would be another."""
+
 _NEW: JsonObject = {
     "type": "object",
     "properties": {
@@ -114,7 +117,8 @@ def _wanted(body: JsonObject) -> NewBudget:
 
 def _limit(given: Json) -> Decimal:
     try:
-        limit = Decimal(str(given)[:40])
+        text = str(given)
+        limit = Decimal(text if len(text) <= _LONGEST else "nan")
     except InvalidOperation:
         limit = Decimal("nan")
     if not limit.is_finite() or not 0 <= limit <= MOST:

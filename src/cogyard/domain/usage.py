@@ -16,7 +16,7 @@ from enum import StrEnum
 from cogyard.domain.catalog import Model, Price
 from cogyard.domain.errors import InvalidResource
 from cogyard.domain.money import micros, millionths
-from cogyard.domain.prediction import Prediction
+from cogyard.domain.prediction import RESERVED_METRICS, Prediction
 from cogyard.domain.values import JsonObject
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -67,7 +67,7 @@ class Prices:
     def of_model(self, model: Model) -> Tariff:
         """What a prediction of the model is charged by."""
         price = model.price
-        if model.is_official and price is not None and price.currency == self.currency:
+        if model.is_official and price is not None and price.currency == self.currency and is_countable(price.unit):
             return Tariff(model.hardware, Decimal(repr(price.amount)), price.unit)
         return self.of_seconds(model.hardware)
 
@@ -84,10 +84,13 @@ class Prices:
             currency=str(given.get("currency", self.currency)),
         )
 
-    def check_currency(self, currency: str) -> None:
-        """Raise `InvalidResource` for a price in another currency than the yard's: sums have only one."""
-        if currency != self.currency:
+    def check(self, price: Price) -> None:
+        """Raise `InvalidResource` for a price in another currency than the yard's, or of what no model counts."""
+        if price.currency != self.currency:
             raise InvalidResource("price.currency", f"must be {self.currency}, the currency of this yard")
+        if not is_countable(price.unit):
+            times = ", ".join(sorted(RESERVED_METRICS))
+            raise InvalidResource("price.unit", f"must be a metric that the model counts; {times} are none of its own")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +111,11 @@ class Amounts:
             quantity=self.quantity + other.quantity,
             cost=self.cost + other.cost,
         )
+
+
+def is_countable(unit: str) -> bool:
+    """Whether a model can count it: seconds are charged by the price of hardware, and what has no name by nobody."""
+    return bool(unit.strip()) and unit not in RESERVED_METRICS
 
 
 def charge(prediction: Prediction) -> Amounts:

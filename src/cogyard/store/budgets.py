@@ -3,7 +3,20 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, func, insert, literal_column, select, update
+from sqlalchemy import (
+    Connection,
+    Float,
+    RowMapping,
+    bindparam,
+    case,
+    cast,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 
 from cogyard.domain.budget import Budget, BudgetExceeded, BudgetKind, Period, Spending
 from cogyard.domain.money import CENT, MICRO
@@ -25,6 +38,8 @@ _HELD = {BudgetKind.money: _P.held_cost, BudgetKind.seconds: _P.held_time}
 
 LEAST_HELD = {BudgetKind.money: CENT, BudgetKind.seconds: MICRO}
 """What an unfinished prediction holds back at least: a cent, a second."""
+# what costs nothing holds no money
+_LEAST_COST = case((cast(_P.price, Float) > 0, CENT), else_=0)
 
 
 def admit(connection: Connection, prediction: Prediction) -> Values:
@@ -139,7 +154,7 @@ def _hold_unfinished(connection: Connection, account: AccountId) -> None:
     is_waiting = (_P.status == literal_column("'starting'")) & _P.claimed_by.is_(None)
     for unfinished in (is_waiting, _P.claimed_by.is_not(None)):
         held = update(predictions).where(mine, unfinished)
-        connection.execute(held.values(held_cost=CENT, held_time=MICRO))
+        connection.execute(held.values(held_cost=_LEAST_COST, held_time=MICRO))
 
 
 def remove(connection: Connection, budget: int) -> None:

@@ -20,10 +20,18 @@ from cogyard.store.usage_tables import usage
 _C = usage.c
 _KEY = ("account", "day", "token", "model", "deployment", "kind", "hardware", "unit")
 _SUMS = ("count", "run_time", "uptime", "quantity", "cost")
+_MOST = 10**17
+"""No sum of a day grows beyond this (100 million of the currency): whole numbers of databases end near 90 times it."""
+
+
+def _no_more(sum_of: str) -> str:
+    return f"CASE WHEN {sum_of} > {_MOST} THEN {_MOST} ELSE {sum_of} END"
+
+
 _ADD = text(
     f"INSERT INTO usage ({', '.join((*_KEY, *_SUMS))}) VALUES ({', '.join(f':{name}' for name in (*_KEY, *_SUMS))}) "
     f"ON CONFLICT ({', '.join(_KEY)}) DO UPDATE SET "
-    + ", ".join(f"{name} = usage.{name} + excluded.{name}" for name in _SUMS)
+    + ", ".join(f"{name} = {_no_more(f'usage.{name} + excluded.{name}')}" for name in _SUMS)
 )
 _OVER = [state.value for state in InstanceState if state.is_over]
 
