@@ -20,7 +20,8 @@ __all__ = ["HERE", "TOKEN", "Yard", "bare_cog", "free_port", "started"]
 @contextmanager
 def started(data: Path, **settings: str):
     """A server without rate limits, which are not what is measured."""
-    yard = Yard(data, {"rate_creates": "0", "rate_requests": "0", "rate_polls": "0", **settings}).start()
+    limits = [f"{whose}rate_{what}" for whose in ("", "token_") for what in ("creates", "requests", "polls")]
+    yard = Yard(data, {**dict.fromkeys(limits, "0"), **settings}).start()
     try:
         yield yard
     finally:
