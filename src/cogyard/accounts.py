@@ -101,6 +101,8 @@ class Accounts:
         for token in await self._store.list_tokens(admin.id):
             if token.name == BOOTSTRAP and token.id != current.id and token.disabled_at is None:
                 await self._store.disable_token(token.id, now)
+        for one in await self._store.inactive_accounts():  # a server that died may not have come to all that they ran
+            await self._cancel_all(one)
         return admin
 
     async def create(self, caller: Caller, kind: AccountKind, username: str, name: str, role: Role) -> Account:
@@ -162,6 +164,8 @@ class Accounts:
         after = await self._store.update_account(before, after)
         if not after.is_active:
             await self._cancel_all(after)
+        if after.is_active != before.is_active:
+            self._bus.publish(("queue", "accounts"))  # what is kept warm for it
         return before, after
 
     async def delete(self, caller: Caller, kind: AccountKind, username: str) -> None:

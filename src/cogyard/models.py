@@ -312,14 +312,16 @@ class Models:
         report: Callable[[BuildLine], Awaitable[None]],
         *,
         force: bool = False,
+        check: Callable[[], Awaitable[None]],
     ) -> Pushed:
         """Build a packed folder and add it to the model as its latest version; model and owner are made when needed.
 
-        Raises `Forbidden`, `BuildFailed`, `StorageFull`; then neither model nor owner is made. Raises `BreakingChange`
-        for an official model whose callers it would break, unless forced; then the model stays as it is.
+        Raises what `check` raises once it is built, `Forbidden`, `BuildFailed`, `StorageFull`; then neither is made.
+        Raises `BreakingChange` for an official model whose callers it would break, unless forced; then it stays.
         """
         await self.may_push(caller, owner, name)
         built = await self._builder.build(archive, report)
+        await check()
         before = await self._store.get_model(owner, name)
         if before is not None:
             try:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cogyard.domain.account import Account
+from cogyard.domain.account import Account, AccountKind, Role
 from cogyard.domain.budget import Budget, BudgetExceeded, BudgetKind, Period, Spending
 from cogyard.domain.deployment import Deployment, Release
 from cogyard.domain.events import Canceled, CancelRequested, Event, Failed, Interrupted, Metric, Started, Succeeded
@@ -376,6 +376,23 @@ def test_after_a_crash_uptime_is_booked_up_to_the_last_sign_of_life(tmp_path: Pa
         await store.meter_instances(NOW + DAY, PRICES)
 
         assert (await booked(store)).uptime == 4 * MICRO
+
+    with_store(tmp_path, scenario)
+
+
+def test_nothing_is_kept_warm_for_who_is_disabled(tmp_path: Path) -> None:
+    async def scenario(store: SqliteStore, _account: Account) -> None:
+        ida = await store.create_account("ida", AccountKind.user, "Ida", NOW, Role.publisher)
+        live = await deployed(store, ida)
+        number = deployment_of(live.queue) or DeploymentId(0)
+        release = (await store.list_releases(number, PageRequest(limit=1))).items
+        assert await store.add_release(number, replace(release[0], number=2, min_instances=1))
+        least = []
+        for disabled_at in (None, NOW, None):
+            before = await store.get_account_by_id(ida.id)
+            await store.update_account(before, replace(before, disabled_at=disabled_at))
+            least += [one.min_instances for one in await store.targets(1, 4)]
+        assert least == [1, 0, 1]
 
     with_store(tmp_path, scenario)
 

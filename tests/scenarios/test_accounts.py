@@ -1,5 +1,6 @@
 """Users and organizations: who may do what, from when on, and what wrong input is answered with."""
 
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.scenarios.people import People
-from tests.yard import TOKEN, Yard, wait_until
+from tests.yard import FOLDERS, TOKEN, Yard, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -67,6 +68,24 @@ def test_a_disabled_user_is_out_within_a_second_and_what_she_runs_ends(people: P
     assert [people.status(one) for one in (ida, held)] == [200, 200]
     wait_until(lambda: people.done(ida, "GET", f"/predictions/{running['id']}")["status"] == "canceled", 20, "the end")
     assert people.status(ida, "/models/ida/kept") == 200
+
+
+def test_what_a_disabled_user_runs_ends_also_when_the_server_died_meanwhile(own_yard: Yard) -> None:
+    people = People(own_yard.start())
+    canary = own_yard.push(FOLDERS / "canary", "acme/canary", "--no-examples")
+    ida = people.user("ida")
+    queued = [
+        people.done(ida, "POST", "/predictions", {"version": canary, "input": {"mode": "loop"}})["id"] for _ in range(5)
+    ]
+    own_yard.kill()
+    with sqlite3.connect(own_yard.data / "cogyard.db") as database:  # as a kill right after the first step leaves it
+        database.execute("UPDATE accounts SET disabled_at = 1 WHERE username = 'ida'")
+    own_yard.start()
+
+    people.done(TOKEN, "PATCH", "/users/ida", {"name": "Ida"})
+    with sqlite3.connect(own_yard.data / "cogyard.db") as database:
+        ended = "SELECT count(*) FROM predictions WHERE status = 'canceled'"
+        wait_until(lambda: database.execute(ended).fetchone()[0] == len(queued), 20, "the end of all")
 
 
 def test_a_deleted_user_is_gone_and_her_name_stays_taken(people: People, canary: str) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,24 @@ def test_the_same_folder_is_the_same_version_and_another_file_makes_another(push
     assert first == again != other
     with pusher.http as http:
         assert len(http.get("/models/acme/same/versions").json()["results"]) == 2
+
+
+def test_a_push_whose_token_is_disabled_while_it_builds_adds_nothing(pusher: Yard, folder: Path) -> None:
+    (folder / "requirements.txt").write_text("six==1.16.0\n")
+    (folder / "cog.yaml").write_text(
+        (folder / "cog.yaml").read_text().replace("build:", "build:\n  python_requirements: requirements.txt")
+    )
+    with pusher.http as http:
+        made = http.post("/tokens", json={"name": "leaked", "scopes": ["read", "write"]}).json()
+        with ThreadPoolExecutor(1) as pool:
+            pushing = pool.submit(pusher.cogyard, "--token", made["token"], "push", str(folder), "cogyard/late")
+            wait_until(lambda: [*(pusher.data / "builds").iterdir()] or pushing.done(), 20, "the build")
+            assert http.post(f"/tokens/{made['id']}/disable").status_code == 200
+            pushed = pushing.result(120)
+
+        assert pushed.returncode != 0
+        assert "token" in pushed.stderr
+        assert http.get("/models/cogyard/late").status_code == 404
 
 
 def test_one_environment_serves_all_models_that_want_the_same(pusher: Yard, folder: Path) -> None:

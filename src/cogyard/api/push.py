@@ -6,7 +6,8 @@ The answer is a line of JSON for each thing that happens: `log`, now and then `p
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -27,13 +28,18 @@ PING_INTERVAL = 5.0
 
 _NO_SPACE = 28
 
+Pushing = Callable[[Callable[[BuildLine], Awaitable[None]]], Coroutine[None, None, Pushed]]
+"""What builds and adds the version; it takes what is told of the build."""
+
 
 async def push(yard: Yard, request: Request, caller: Caller, model: tuple[str, str]) -> Response:
     """Receive the folder, then answer with the build's stream. Raises for what is wrong before the build begins."""
     await yard.models.may_push(caller, *model)
     archive = await _receive(yard, request)
     force = request.query_params.get("force") == "true"
-    lines = _build(yard, yard.wire(request), caller, model, archive, force=force)
+    check = partial(yard.tokens.check_same, request.headers.getlist("authorization"), caller)
+    pushing = partial(yard.models.push, caller, *model, archive, force=force, check=check)
+    lines = _build(yard.wire(request), pushing, archive)
     return StreamingResponse(lines, media_type="application/x-ndjson")
 
 
@@ -67,11 +73,9 @@ def _discard(path: Path | None) -> None:
         path.unlink(missing_ok=True)
 
 
-async def _build(
-    yard: Yard, wire: Wire, caller: Caller, model: tuple[str, str], archive: Path, *, force: bool
-) -> AsyncIterator[bytes]:
+async def _build(wire: Wire, pushing: Pushing, archive: Path) -> AsyncIterator[bytes]:
     lines: asyncio.Queue[BuildLine | None] = asyncio.Queue()
-    building = asyncio.create_task(yard.models.push(caller, *model, archive, lines.put, force=force))
+    building = asyncio.create_task(pushing(lines.put))
 
     def ended(_building: "asyncio.Task[Pushed]") -> None:
         lines.put_nowait(None)

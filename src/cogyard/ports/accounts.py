@@ -38,6 +38,10 @@ class AccountStore(Protocol):
         """Accounts of a kind, the oldest first; with `member` the organizations that she belongs to."""
         ...
 
+    async def inactive_accounts(self) -> Sequence[Account]:
+        """Those that are disabled or deleted."""
+        ...
+
     async def update_account(self, before: Account, after: Account) -> Account:
         """Store what `after` has otherwise than `before` of name, role, `disabled_at` and `deleted_at`.
 

@@ -200,6 +200,6 @@ class DeploymentStore(Protocol):
     async def targets(self, official_instances: int, official_most: int) -> Sequence[Target]:
         """What official models (so many each) and deployments want to have running.
 
-        For an account whose budget of money is used up nothing is kept; what waits is run.
+        For an account that is disabled, or whose budget of money is used up, nothing is kept; what waits is run.
         """
         ...

@@ -42,6 +42,12 @@ def get_by_id(connection: Connection, account: AccountId) -> Account:
     return to_account(connection.execute(select(accounts).where(accounts.c.id == account)).mappings().one())
 
 
+def inactive(connection: Connection) -> Sequence[Account]:
+    """Those that are disabled or deleted."""
+    out = accounts.c.disabled_at.is_not(None) | accounts.c.deleted_at.is_not(None)
+    return [to_account(row) for row in connection.execute(select(accounts).where(out)).mappings()]
+
+
 def page(connection: Connection, kind: AccountKind, request: PageRequest, member: AccountId | None) -> Page[Account]:
     """The oldest first."""
     wanted = select(accounts).where(accounts.c.kind == kind.value, accounts.c.deleted_at.is_(None))

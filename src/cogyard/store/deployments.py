@@ -15,6 +15,7 @@ from cogyard.ids import new_mark
 from cogyard.ports import Page, PageRequest
 from cogyard.store import budgets
 from cogyard.store.accounts import get_by_id as get_account_by_id
+from cogyard.store.accounts import inactive
 from cogyard.store.paging import cut
 from cogyard.store.rows import from_release, to_deployment, to_release
 from cogyard.store.tables import deployments, model_versions, models, releases
@@ -107,11 +108,11 @@ def targets(connection: Connection, official_instances: int, official_most: int,
         Target(queue=queue, min_instances=official_instances, max_instances=official_most)
         for queue in dict.fromkeys(queues)
     ]
-    broke = budgets.used_up(connection, at)
+    idle = budgets.used_up(connection, at) | {one.id for one in inactive(connection)}
     current = select(_D.id, _D.account, _D.secrets_mark, _R.version, _R.min_instances, _R.max_instances)
     for row in connection.execute(current.join(releases, _IS_CURRENT).where(_R.max_instances > 0)):
         queue = deployment_queue(row.id, row.version, row.secrets_mark)
-        kept = 0 if row.account in broke else row.min_instances
+        kept = 0 if row.account in idle else row.min_instances
         wanted.append(Target(queue=queue, min_instances=kept, max_instances=row.max_instances))
     return [*wanted, *_secretive(connection, set(queues))]
 

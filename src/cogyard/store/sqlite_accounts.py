@@ -80,6 +80,10 @@ class SqliteAccounts(SqliteCore):
         """See `ports.AccountStore`."""
         return await self._read(accounts.page, kind, page, member)
 
+    async def inactive_accounts(self) -> Sequence[Account]:
+        """See `ports.AccountStore`."""
+        return await self._read(accounts.inactive)
+
     async def update_account(self, before: Account, after: Account) -> Account:
         """See `ports.AccountStore`."""
         return await self._change(accounts.change, before, after)
