@@ -243,8 +243,8 @@ class Models:
 
     async def set_official(
         self, caller: Account, owner: str, name: str, *, is_official: bool, price: Price | None
-    ) -> Model:
-        """Make a model official, or an ordinary one again.
+    ) -> tuple[Model, Model]:
+        """Make a model official, or an ordinary one again; returns it as it was and as it is.
 
         Raises `NotFound`, `Forbidden`, `InvalidRequest`, `InvalidResource` for a price that cannot be charged.
         """
@@ -258,7 +258,7 @@ class Models:
         changed = replace(model, is_official=is_official, price=price or model.price)
         await self._store.update_model(model, changed)
         self._bus.publish(("queue", "official"))
-        return await self.get(caller, owner, name)
+        return model, await self.get(caller, owner, name)
 
     async def version(self, caller: Account, owner: str, name: str, version: VersionId) -> Version:
         """One version of a model. Raises `NotFound`."""

@@ -112,11 +112,10 @@ def test_what_a_run_made_is_gone_afterwards(own_yard: Yard) -> None:
 @pytest.mark.slow
 def test_what_only_curators_may_make_is_skipped_for_others(own_yard: Yard) -> None:
     own_yard.start()
-    own_yard.stop()
-    with closing(sqlite3.connect(own_yard.data / "cogyard.db")) as database, database:
-        database.execute("update accounts set role = 'publisher'")
-    own_yard.start()
-    ended = own_yard.cogyard("verify", "contract", "--only", "official", "--json")
+    with own_yard.http as http:
+        http.post("/users", json={"username": "ada"})
+        token = http.post("/tokens", json={"name": "hers", "account": "ada"}).json()["token"]
+    ended = own_yard.cogyard("verify", "contract", own_yard.url, "--token", token, "--only", "official", "--json")
     told = json.loads(ended.stdout)
 
     assert ended.returncode == 0

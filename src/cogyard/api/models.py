@@ -130,10 +130,9 @@ class _Models:
 
     async def set_official(self, request: Request, caller: Caller) -> Response:
         owner, name = _named(request)
-        before = await self.yard.models.get(caller, owner, name)
         body = check_object(await read_json(request, self.yard.max_body_bytes), _OFFICIAL)
         price = body.get("price")
-        changed = await self.yard.models.set_official(
+        before, changed = await self.yard.models.set_official(
             caller,
             owner,
             name,
