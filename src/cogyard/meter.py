@@ -1,6 +1,8 @@
 """Books the uptime of instances every few seconds, so that a crash loses no more than that."""
 
 import asyncio
+import time
+from datetime import timedelta
 
 import structlog
 
@@ -12,6 +14,10 @@ INTERVAL = 10.0
 """Seconds between two rounds: how late the figures are, and the most uptime that is lost with a server that dies."""
 
 
+SLACK = timedelta(seconds=1)
+"""What a round may book beyond the time that has passed since the last one: clocks are adjusted all the time."""
+
+
 class Meter:
     """The server's meter."""
 
@@ -19,6 +25,7 @@ class Meter:
         self._store = store
         self._clock = clock
         self._prices = prices
+        self._booked = time.monotonic()
         self._log = structlog.get_logger()
 
     async def recover(self) -> None:
@@ -38,4 +45,7 @@ class Meter:
 
     async def book(self) -> None:
         """One round; also when the last instances of a server that stops have ended."""
-        await self._store.meter_instances(self._clock.now(), self._prices)
+        now = time.monotonic()
+        passed = timedelta(seconds=now - self._booked) + SLACK
+        await self._store.meter_instances(self._clock.now(), self._prices, passed)
+        self._booked = now

@@ -54,7 +54,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]
         lambda on: predictions.waiting(on, QueueId("q")),
         lambda on: budgets.stand(on, BUDGET, NOW),
         lambda on: budgets.put(on, BUDGET),
-        lambda on: usage.meter(on, NOW, Prices()),
+        lambda on: usage.meter(on, NOW, Prices(), timedelta(seconds=10)),
         lambda on: usage.sums(on, UsageQuery(by=(UsageBy.model,), first_day=0, account=ACCOUNT), 10),
         lambda on: predictions.claim(on, QueueId("q"), InstanceId("i"), timedelta(seconds=15), NOW, Turns()),
         predictions.demand,

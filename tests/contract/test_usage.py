@@ -323,13 +323,13 @@ def test_a_deployments_instances_are_charged_to_its_owner_as_long_as_they_are_up
         live = await deployed(store, account)
         await store.save_instance(live)
         for seconds in (10, 10, 3, 20):  # twice, and with a clock that was set back in between
-            await store.meter_instances(NOW + timedelta(seconds=seconds), PRICES)
+            await store.meter_instances(NOW + timedelta(seconds=seconds), PRICES, 9 * DAY)
         assert await booked(store) == Amounts(uptime=20 * MICRO, cost=20 * NANO // 1000)
 
         over = replace(live, state=InstanceState.stopped, ended_at=NOW + timedelta(seconds=25))
         await store.save_instance(over)
         for seconds in (30, 40):
-            await store.meter_instances(NOW + timedelta(seconds=seconds), PRICES)
+            await store.meter_instances(NOW + timedelta(seconds=seconds), PRICES, 9 * DAY)
         [row] = await store.sum_usage(replace(EVER, by=(UsageBy.account, UsageBy.deployment, UsageBy.kind)), 10)
         assert row.key == (account.id, "acme/app", "instance")
         assert row.amounts == Amounts(uptime=25 * MICRO, cost=25 * NANO // 1000)
@@ -340,7 +340,7 @@ def test_a_deployments_instances_are_charged_to_its_owner_as_long_as_they_are_up
 def test_uptime_is_split_at_midnight(tmp_path: Path) -> None:
     async def scenario(store: SqliteStore, account: Account) -> None:
         await store.save_instance(await deployed(store, account))
-        await store.meter_instances(NOW + DAY, PRICES)
+        await store.meter_instances(NOW + DAY, PRICES, 9 * DAY)
 
         found = await store.sum_usage(replace(EVER, by=(UsageBy.day,)), 10)
         morning = datetime(2026, 1, 2, tzinfo=UTC) - NOW
@@ -359,7 +359,7 @@ def test_instances_that_everybody_shares_cost_nothing(tmp_path: Path) -> None:
         shared = Instance(id=INSTANCE, queue=QUEUE, state=InstanceState.idle, created_at=NOW)
         await store.save_instance(replace(shared, queue=version().id))  # type: ignore[arg-type]
         await store.save_instance(replace(shared, id=InstanceId("e" * 26)))  # of a version that is gone
-        await store.meter_instances(NOW + timedelta(seconds=5), PRICES)
+        await store.meter_instances(NOW + timedelta(seconds=5), PRICES, 9 * DAY)
 
         [row] = await store.sum_usage(replace(EVER, by=(UsageBy.model, UsageBy.token)), 10)
         assert (row.key, row.amounts) == (("acme/model", NO_TOKEN), Amounts(uptime=5 * MICRO))
@@ -373,7 +373,7 @@ def test_after_a_crash_uptime_is_booked_up_to_the_last_sign_of_life(tmp_path: Pa
         await store.save_instance(replace(live, ready_at=NOW + timedelta(seconds=4)))
         assert await store.close_meters(PRICES) == 1
         await store.save_instance(replace(live, state=InstanceState.failed, ended_at=NOW + DAY))
-        await store.meter_instances(NOW + DAY, PRICES)
+        await store.meter_instances(NOW + DAY, PRICES, 9 * DAY)
 
         assert (await booked(store)).uptime == 4 * MICRO
 
@@ -408,9 +408,20 @@ def test_nothing_is_kept_warm_for_who_has_no_money_left(tmp_path: Path) -> None:
         await store.save_instance(live)
 
         for seconds, least in ((4000, 1), (6000, 0)):
-            await store.meter_instances(now + timedelta(seconds=seconds), PRICES)
+            await store.meter_instances(now + timedelta(seconds=seconds), PRICES, 9 * DAY)
             assert [(one.queue, one.min_instances, one.max_instances) for one in await store.targets(1, 4)] == [
                 (live.queue, least, 1)
             ]
+
+    with_store(tmp_path, scenario)
+
+
+def test_a_clock_that_is_set_forward_is_no_uptime(tmp_path: Path) -> None:
+    async def scenario(store: SqliteStore, account: Account) -> None:
+        await store.save_instance(await deployed(store, account))
+        later = NOW + 20_000 * DAY
+        await store.meter_instances(later, PRICES, timedelta(seconds=10))
+        await store.meter_instances(later + timedelta(seconds=5), PRICES, timedelta(seconds=6))
+        assert await booked(store) == Amounts(uptime=15 * MICRO, cost=15 * NANO // 1000)
 
     with_store(tmp_path, scenario)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from cogyard.domain.budget import Budget, Spending
@@ -47,10 +47,11 @@ class UsageStore(Protocol):
 class MeterStore(Protocol):
     """The uptime of instances, booked in steps."""
 
-    async def meter_instances(self, at: datetime, prices: Prices) -> int:
+    async def meter_instances(self, at: datetime, prices: Prices, passed: timedelta) -> int:
         """Book the uptime of instances up to `at`, or up to their end, that is not booked yet; how many there were.
 
-        Each moment of an instance is booked once, whatever the clock does.
+        Each moment of an instance is booked once, whatever the clock does; `passed` is the most that can have passed
+        since the last round.
         """
         ...
 

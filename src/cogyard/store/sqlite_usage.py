@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TextIO
 
@@ -27,9 +27,9 @@ class SqliteUsage(SqliteCore):
         async with self._summing:
             return await self._read(usage.sums, query, limit)
 
-    async def meter_instances(self, at: datetime, prices: Prices) -> int:
+    async def meter_instances(self, at: datetime, prices: Prices, passed: timedelta) -> int:
         """See `ports.MeterStore`."""
-        return await self._write(usage.meter, at, prices)
+        return await self._write(usage.meter, at, prices, passed)
 
     async def close_meters(self, prices: Prices) -> int:
         """See `ports.MeterStore`."""

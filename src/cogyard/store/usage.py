@@ -1,7 +1,7 @@
 """Statements of usage: what ends is added to the sums, and the sums are read."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal_column, select, text, update
@@ -105,9 +105,9 @@ _FIRST_MODEL = (
 )
 
 
-def meter(connection: Connection, at: datetime, prices: Prices) -> int:
-    """Book the uptime of instances up to a time or up to their end."""
-    return _book(connection, prices, lambda row: (row.ended_at or at, row.state in _OVER))
+def meter(connection: Connection, at: datetime, prices: Prices, passed: timedelta) -> int:
+    """Book the uptime of instances up to a time or up to their end, no more than has passed since the last round."""
+    return _book(connection, prices, lambda row: (row.ended_at or at, row.state in _OVER), passed)
 
 
 def close_meters(connection: Connection, prices: Prices) -> int:
@@ -121,13 +121,20 @@ def _last_sign(row: Row[Any]) -> datetime:
     return max(at for at in signs if at is not None)
 
 
-def _book(connection: Connection, prices: Prices, until: Callable[[Row[Any]], tuple[datetime, bool]]) -> int:
+def _book(
+    connection: Connection,
+    prices: Prices,
+    until: Callable[[Row[Any]], tuple[datetime, bool]],
+    passed: timedelta | None = None,
+) -> int:
     rows = connection.execute(_UNMETERED).all()
     for row in rows:
         end, is_last = until(row)
         start = row.metered_until or row.created_at
         if end > start:  # else the clock was set back: what was booked stays booked, and is not booked again
-            _add_uptime(connection, row.queue, start, end, prices)
+            # a clock that was set forward in between is no uptime
+            since = start if passed is None else max(start, end - passed)
+            _add_uptime(connection, row.queue, since, end, prices)
         values: Values = {"metered_until": max(start, end), "is_metered": is_last}
         connection.execute(update(instances).where(_I.id == row.id).values(**values))
     return len(rows)
