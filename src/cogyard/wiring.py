@@ -137,8 +137,8 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         await meter.recover()
         await janitor.recover()
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
-        ours = await store.get_predictions(await asyncio.to_thread(spooled))
-        await asyncio.to_thread(clean_up_spool, ours)
+        for lot in await asyncio.to_thread(spooled):
+            await asyncio.to_thread(clean_up_spool, await store.get_predictions(lot))
         around = Surroundings(
             store=store,
             bus=bus,

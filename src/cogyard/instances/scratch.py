@@ -12,6 +12,9 @@ from cogyard.domain.values import PredictionId
 COGLET_SPOOL = Path("/tmp/coglet/predictions")
 """Where the Cog server leaves three folders for each prediction, whatever TMPDIR says."""
 
+SPOOLED_LOT = 10_000
+"""Of so many at once the store is asked which are ours."""
+
 KEPT_SETUP_LOG = 100_000
 """Bytes."""
 
@@ -67,9 +70,10 @@ def clean_up_after(scratch: Path, prediction: PredictionId, kept_temporary: froz
             _remove(entry)
 
 
-def spooled() -> list[PredictionId]:
-    """Predictions, whosever, that left something in the Cog servers' common folder; not more than 10,000. Blocking."""
-    return [PredictionId(entry.name) for entry in _entries(COGLET_SPOOL)[:10_000]]
+def spooled() -> list[list[PredictionId]]:
+    """Predictions, whosever, that left something in the Cog servers' common folder, in lots. Blocking."""
+    found = [PredictionId(entry.name) for entry in _entries(COGLET_SPOOL)]
+    return [found[start : start + SPOOLED_LOT] for start in range(0, len(found), SPOOLED_LOT)]
 
 
 def clean_up_spool(predictions: Iterable[PredictionId]) -> None:
