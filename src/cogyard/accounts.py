@@ -1,11 +1,11 @@
 """Use cases of accounts: the first admin, users, organizations and their members."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from cogyard.domain.account import Account, AccountKind, Caller, Member, Role, Token
+from cogyard.domain.catalog import NAME
 from cogyard.domain.errors import Conflict, Forbidden, InvalidResource, NotFound
 from cogyard.domain.values import AccountId, TokenId
 from cogyard.endings import cancel_all
@@ -25,12 +25,13 @@ PAGE_SIZE = 100
 BOOTSTRAP = "bootstrap"
 """Name of the token that the server was started with."""
 
-_USERNAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.IGNORECASE)
 
 RESERVED = frozenset(
     [
         "account",
         "api",
+        "audit",
+        "budgets",
         "collections",
         "cogyard-admin",
         "delivery",
@@ -101,14 +102,14 @@ class Accounts:
         for token in await self._store.list_tokens(admin.id):
             if token.name == BOOTSTRAP and token.id != current.id and token.disabled_at is None:
                 await self._store.disable_token(token.id, now)
-        for one in await self._store.inactive_accounts():  # a server that died may not have come to all that they ran
+        for one in await self._store.busy_without_right():  # a server that died may not have come to all that they ran
             await self._cancel_all(one)
         return admin
 
     async def create(self, caller: Caller, kind: AccountKind, username: str, name: str, role: Role) -> Account:
         """A new user or organization. Raises `Forbidden`, `InvalidResource`, `Conflict`."""
         _check_admin(caller)
-        if not _USERNAME.fullmatch(username) or username.lower() in RESERVED:
+        if not NAME.fullmatch(username) or username.lower() in RESERVED:
             raise InvalidResource(
                 "username",
                 f"{username[:80]!r} cannot be one: use letters, digits, '.', '_' and '-', at most 64, beginning and "

@@ -4,9 +4,9 @@ from typing import Protocol
 
 from cogyard.domain.account import Caller
 from cogyard.domain.audit import Act
-from cogyard.domain.errors import NotFound
-from cogyard.domain.values import AccountId, JsonObject
+from cogyard.domain.values import JsonObject
 from cogyard.ports import AccountStore, AuditStore, Clock, Page, PageRequest
+from cogyard.viewing import account_in_view
 
 PAGE_SIZE = 100
 
@@ -46,14 +46,4 @@ class Audit:
 
     async def list(self, caller: Caller, account: str | None, action: str | None, page: PageRequest) -> Page[Act]:
         """Acts, newest first: an admin sees everybody's, others those of their own account. Raises `NotFound`."""
-        return await self._store.list_acts(await self._account(caller, account), action, page)
-
-    async def _account(self, caller: Caller, username: str | None) -> AccountId | None:
-        if not caller.is_admin:
-            if username is not None and username.lower() != caller.username.lower():
-                raise NotFound
-            return caller.id
-        found = await self._store.get_account(username) if username is not None else None
-        if username is not None and found is None:
-            raise NotFound
-        return None if found is None else found.id
+        return await self._store.list_acts(await account_in_view(self._store, caller, account), action, page)

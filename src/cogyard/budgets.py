@@ -1,6 +1,6 @@
 """Use cases of budgets: look at them, set and delete them. The store keeps them, in the transaction of a create."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -81,15 +81,11 @@ class Budgets:
         await self._store.delete_budget(budget)
         return found
 
-    async def names(self, spendings: Sequence[Spending]) -> tuple[dict[AccountId, str], dict[TokenId, str]]:
+    async def names(self, spendings: Sequence[Spending]) -> tuple[Mapping[AccountId, str], Mapping[TokenId, str]]:
         """The usernames of the accounts and the names of the tokens whose budgets these are."""
         accounts = {one.budget.account for one in spendings}
         tokens = {one.budget.token for one in spendings if one.budget.token != NO_TOKEN}
-        found = {token: await self._store.get_token(token) for token in tokens}
-        return (
-            {account: (await self._store.get_account_by_id(account)).username for account in accounts},
-            {token: one.name for token, one in found.items() if one is not None},
-        )
+        return await self._store.usernames(accounts), await self._store.token_names(tokens)
 
     async def _account(self, caller: Caller, username: str | None) -> Account:
         """The caller's own account, or another one that she administers. Raises `NotFound`."""

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cogyard.domain.account import Account, Caller
 from cogyard.domain.budget import BudgetExceeded
 from cogyard.domain.prediction import Prediction
-from cogyard.domain.values import NO_TOKEN, JsonObject, TokenId
+from cogyard.domain.values import JsonObject
 from cogyard.ports import Bus, Once, PredictionStore
 
 ONCE_WINDOW = timedelta(hours=24)
@@ -62,11 +61,6 @@ async def store_new(
         raise fault.spending.refusal(new.created_at, currency) from None
     announce(bus, created)
     return created
-
-
-def token_of(caller: Account) -> TokenId:
-    """The token that an account acts with."""
-    return caller.token if isinstance(caller, Caller) else NO_TOKEN
 
 
 def announce(bus: Bus, created: Prediction) -> None:

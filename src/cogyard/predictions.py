@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from cogyard.creation import NewPrediction, store_new, token_of
+from cogyard.creation import NewPrediction, store_new
 from cogyard.domain.account import Caller
 from cogyard.domain.catalog import Model, Reference, Version, check_token, may_see, parse_reference
 from cogyard.domain.deployment import may_use
@@ -264,7 +264,7 @@ class Predictions:
             webhook=wanted.webhook,
             webhook_events_filter=wanted.webhook_events_filter,
             base_url=None if wanted.webhook is None else wanted.base_url,
-            token=token_of(caller),
+            token=caller.token,
             hardware=place.tariff.hardware,
             unit=place.tariff.unit,
             price=place.tariff.price,

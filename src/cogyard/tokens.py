@@ -1,18 +1,18 @@
 """Use cases of tokens: who is calling, and making, listing and disabling tokens."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from cogyard.domain.account import Account, AccountKind, Caller, Scope, Token, caller_of, in_order
 from cogyard.domain.errors import Conflict, Forbidden, InvalidResource, NotFound, Unauthenticated
-from cogyard.domain.values import AccountId, TokenId
+from cogyard.domain.values import NO_TOKEN, AccountId, TokenId
 from cogyard.ports import AccountStore, Clock, TokenStore
 
 MAX_NAME = 100
 
-NO_TOKEN = "You did not pass an authentication token"
+MISSING_TOKEN = "You did not pass an authentication token"
 BAD_TOKEN = "You did not pass a valid authentication token"
 
 
@@ -58,10 +58,10 @@ class Tokens:
         the token is unknown, disabled or expired.
         """
         if not headers or not headers[0]:
-            raise Unauthenticated(NO_TOKEN)
+            raise Unauthenticated(MISSING_TOKEN)
         scheme, _, secret = headers[0].partition(" ")
         if scheme.lower() not in ("bearer", "token") or not (secret := secret.strip()):
-            raise Unauthenticated(NO_TOKEN)
+            raise Unauthenticated(MISSING_TOKEN)
         if len(headers) > 1 and any(other != headers[0] for other in headers):
             raise Unauthenticated(BAD_TOKEN)
         found = await self._store.find_bearer(secret)
@@ -122,10 +122,10 @@ class Tokens:
             raise NotFound
         return await self._store.disable_token(token, self._clock.now()) or found
 
-    async def names(self, found: Sequence[Token]) -> dict[AccountId, str]:
+    async def names(self, found: Sequence[Token]) -> Mapping[AccountId, str]:
         """The usernames of those who hold or own tokens."""
         wanted = {token.account for token in found} | {token.member for token in found if token.member is not None}
-        return {account: (await self._store.get_account_by_id(account)).username for account in wanted}
+        return await self._store.usernames(wanted)
 
     async def _may_disable(self, caller: Caller, token: Token) -> bool:
         if caller.is_admin or token.account == caller.id or token.member == caller.id:
@@ -176,5 +176,5 @@ def require(caller: Caller, scope: Scope) -> None:
 
 def as_caller(account: Account) -> Caller:
     """The server's own calls for an account that bears no token."""
-    token = Token(id=TokenId(0), account=account.id, name="", prefix="", created_at=account.created_at)
+    token = Token(id=NO_TOKEN, account=account.id, name="", prefix="", created_at=account.created_at)
     return caller_of(token, account, None)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from cogyard.creation import NewPrediction, store_new, token_of
+from cogyard.creation import NewPrediction, store_new
 from cogyard.domain.account import Caller
 from cogyard.domain.catalog import Model, Version, check_token, may_change, may_see, parse_model_name
 from cogyard.domain.compatibility import breaking_changes
@@ -86,7 +86,7 @@ class Trainings:
             webhook=wanted.webhook,
             webhook_events_filter=wanted.webhook_events_filter,
             base_url=None if wanted.webhook is None else wanted.base_url,
-            token=token_of(caller),
+            token=caller.token,
             hardware=tariff.hardware,
             price=tariff.price,
         )

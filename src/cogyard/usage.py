@@ -12,6 +12,7 @@ from cogyard.domain.prediction import Prediction
 from cogyard.domain.usage import Amounts, Prices, UsageBy, charge, day_of
 from cogyard.domain.values import AccountId, PredictionId, TokenId
 from cogyard.ports import AccountStore, Clock, PredictionStore, TokenStore, UsageQuery, UsageStore, UsageSum
+from cogyard.viewing import account_in_view
 
 MOST_SUMS = 20_000
 """Rows of one answer."""
@@ -73,7 +74,7 @@ class Usage:
             by=wanted.by,
             first_day=_number(first),
             end_day=None if wanted.end is None else _number(wanted.end),
-            account=await self._account(caller, wanted.account),
+            account=await account_in_view(self._store, caller, wanted.account),
             models=caller.models,
         )
         found = await self._store.sum_usage(query, MOST_SUMS + 1)
@@ -88,8 +89,10 @@ class Usage:
             currency=self.prices.currency,
             rows=rows,
             total=_total(rows),
-            accounts=await self._usernames(wanted.by, rows),
-            tokens=await self._token_names(wanted.by, rows),
+            accounts=await self._store.usernames(
+                [AccountId(one) for one in _numbers(wanted.by, UsageBy.account, rows)]
+            ),
+            tokens=await self._store.token_names([TokenId(one) for one in _numbers(wanted.by, UsageBy.token, rows)]),
         )
 
     async def of_prediction(self, caller: Caller, prediction: PredictionId) -> tuple[Prediction, Amounts]:
@@ -98,29 +101,6 @@ class Usage:
         if found is None or found.account != caller.id or not caller.is_for(found.model):
             raise NotFound
         return found, charge(found)
-
-    async def _account(self, caller: Caller, username: str | None) -> AccountId | None:
-        if username is None:
-            return None if caller.is_admin else caller.id
-        if username.lower() == caller.username.lower():
-            return caller.id
-        found = await self._store.get_account(username) if caller.is_admin else None
-        if found is None:
-            raise NotFound
-        return found.id
-
-    async def _usernames(self, by: Sequence[UsageBy], rows: Sequence[Row]) -> dict[AccountId, str]:
-        numbers = _numbers(by, UsageBy.account, rows)
-        return {
-            AccountId(number): (await self._store.get_account_by_id(AccountId(number))).username for number in numbers
-        }
-
-    async def _token_names(self, by: Sequence[UsageBy], rows: Sequence[Row]) -> dict[TokenId, str]:
-        names = {}
-        for number in _numbers(by, UsageBy.token, rows):
-            token = await self._store.get_token(TokenId(number))
-            names[TokenId(number)] = "" if token is None else token.name
-        return names
 
 
 def _numbers(by: Sequence[UsageBy], what: UsageBy, rows: Sequence[Row]) -> list[int]:

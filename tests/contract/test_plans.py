@@ -14,7 +14,7 @@ from cogyard.domain.turns import Turns
 from cogyard.domain.usage import Prices, UsageBy
 from cogyard.domain.values import AccountId, InstanceId, PredictionId, QueueId, TokenId
 from cogyard.ports import PageRequest, PredictionFilter, UsageQuery
-from cogyard.store import budgets, deliveries, predictions, usage
+from cogyard.store import accounts, budgets, deliveries, predictions, usage
 from cogyard.store.migrate import migrate
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -58,6 +58,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]
         lambda on: usage.sums(on, UsageQuery(by=(UsageBy.model,), first_day=0, account=ACCOUNT), 10),
         lambda on: predictions.claim(on, QueueId("q"), InstanceId("i"), timedelta(seconds=15), NOW, Turns()),
         predictions.demand,
+        accounts.busy_without_right,
         predictions.told,
         lambda on: predictions.overdue(on, NOW),
         predictions.next_deadline,

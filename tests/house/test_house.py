@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from cogyard.accounts import RESERVED
+from cogyard.api.openapi_operations import OPERATIONS
 from cogyard.settings import Settings
 from tests.yard import ROOT
 
@@ -100,3 +102,7 @@ def test_banned_names_are_not_used_for_our_classes() -> None:
                 assert not any(word in node.name for word in ("Worker", "Runner", "Manager", "Util", "Helper")), (
                     node.name
                 )
+
+
+def test_no_word_that_is_a_path_can_be_somebodys_name() -> None:
+    assert {operation.path.split("/")[1] for operation in OPERATIONS} - {""} <= RESERVED

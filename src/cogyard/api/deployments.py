@@ -1,6 +1,5 @@
 """Deployments (`api-contract.md` §6), their releases and rollback (extensions)."""
 
-import re
 from dataclasses import dataclass, replace
 
 from starlette.requests import Request
@@ -14,11 +13,11 @@ from cogyard.api.wire import answer
 from cogyard.api.yard import Yard
 from cogyard.deployments import PAGE_SIZE, ReleaseChange
 from cogyard.domain.account import Caller, Scope
+from cogyard.domain.catalog import NAME
 from cogyard.domain.errors import InvalidResource, NotFound
 from cogyard.domain.values import JsonObject
 from cogyard.validation import check_object
 
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.IGNORECASE)
 _COUNT: JsonObject = {"type": "integer"}
 _TEXT: JsonObject = {"type": "string"}
 _CHANGEABLE: JsonObject = {
@@ -70,7 +69,7 @@ class _Deployments:
     async def create(self, request: Request, caller: Caller) -> Response:
         body = check_object(await read_json(request, self.yard.max_body_bytes), _CREATE)
         name = str(body["name"])
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise InvalidResource("name", "use letters, digits, '.', '_' and '-', at most 64")
         note(request, name=name)
         created = await self.yard.deployments.create(caller, name, _change(body))

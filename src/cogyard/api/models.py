@@ -1,6 +1,5 @@
 """Models, versions, examples (`api-contract.md` §4), and the push that makes versions (an extension)."""
 
-import re
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -16,7 +15,7 @@ from cogyard.api.shown import show_model, show_models
 from cogyard.api.wire import answer
 from cogyard.api.yard import Yard
 from cogyard.domain.account import Caller, Scope
-from cogyard.domain.catalog import Model, Visibility
+from cogyard.domain.catalog import NAME, Model, Visibility
 from cogyard.domain.errors import InvalidField, InvalidFields, InvalidResource, NotFound
 from cogyard.domain.values import Json, JsonObject, PredictionId, VersionId
 from cogyard.hardware import HARDWARE
@@ -24,7 +23,6 @@ from cogyard.models import CHANGEABLE, PAGE_SIZE, NewModel
 from cogyard.ports import ModelOrder, Page
 from cogyard.validation import check_object
 
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?", re.IGNORECASE)
 _TEXT: JsonObject = {"type": "string"}
 _MAYBE: JsonObject = {"type": ["string", "null"]}
 _CREATE: JsonObject = {
@@ -240,7 +238,7 @@ def _text(body: JsonObject, name: str) -> str | None:
 
 
 def _check_name(field: str, value: str) -> None:
-    if not _NAME.fullmatch(value):
+    if not NAME.fullmatch(value):
         raise InvalidResource(
             field,
             f"{value[:80]!r} is not a name: use letters, digits, '.', '_' and '-', at most 64, "

@@ -6,13 +6,14 @@ import binascii
 import json
 import re
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from urllib.parse import parse_qs, quote, urlencode
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
 from cogyard.domain.errors import InvalidField, InvalidFields, InvalidRequest, NotFound, TooLarge, UnsupportedMedia
+from cogyard.domain.times import parse_utc
 from cogyard.domain.values import Json
 from cogyard.ports import PageKey, PageRequest
 
@@ -123,9 +124,8 @@ def parse_time(request: Request, name: str) -> datetime | None:
     if text is None:
         return None
     try:
-        time = datetime.fromisoformat(text.strip().replace(" ", "+") if "T" in text else text)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):  # the second for years that are before 1 or after 9999 in UTC
+        return parse_utc(text.strip().replace(" ", "+") if "T" in text else text)
+    except ValueError:
         raise InvalidRequest(
             f"{name}: {text[:60]!r} is not a time. Write ISO 8601, for example 2026-01-31T12:00:00Z."
         ) from None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +16,7 @@ from cogyard.api.yard import Yard
 from cogyard.domain.account import Caller, Scope, Token, in_order
 from cogyard.domain.catalog import parse_model_name
 from cogyard.domain.errors import InvalidRequest, InvalidResource
+from cogyard.domain.times import parse_utc
 from cogyard.domain.values import AccountId, Json, JsonObject, TokenId
 from cogyard.tokens import NewToken
 from cogyard.validation import check_object
@@ -62,9 +63,10 @@ class _Tokens:
     async def create(self, request: Request, caller: Caller) -> Response:
         wanted = _wanted(check_object(await read_json(request, self.yard.max_body_bytes), _NEW))
         token, secret = await self.yard.tokens.create(caller, wanted)
-        told = shown(token, await self.yard.tokens.names([token]))
-        note(request, token=token.id, **{name: told[name] for name in ("name", "account", "scopes", "models")})
-        return answer({**told, "token": secret}, 201)
+        names = await self.yard.tokens.names([token])
+        for_what = {"account": names[token.account], "scopes": _scopes(token), "models": _models(token)}
+        note(request, token=token.id, name=token.name, **for_what)
+        return answer({**shown(token, names), "token": secret}, 201)
 
     async def disable(self, request: Request, caller: Caller) -> Response:
         disabled = await self.yard.tokens.disable(caller, TokenId(path_number(request)))
@@ -72,26 +74,29 @@ class _Tokens:
         return answer(shown(disabled, await self.yard.tokens.names([disabled])))
 
 
-def shown(token: Token, names: Mapping[AccountId, str]) -> JsonObject:
+def shown(token: Token, names: Mapping[AccountId, str]) -> dict[str, object]:
     """What is told of a token; never its secret. `names` has the usernames of accounts."""
-    models: Json = None if token.models is None else [*sorted(token.models)]
     return {
         "id": token.id,
         "name": token.name,
         "prefix": token.prefix,
         "account": names[token.account],
         "member": None if token.member is None else names[token.member],
-        "scopes": [scope.value for scope in in_order(token.scopes)],
-        "models": models,
-        "created_at": _time(token.created_at),
-        "expires_at": _time(token.expires_at),
-        "last_used_at": _time(token.last_used_at),
-        "disabled_at": _time(token.disabled_at),
+        "scopes": _scopes(token),
+        "models": _models(token),
+        "created_at": token.created_at,
+        "expires_at": token.expires_at,
+        "last_used_at": token.last_used_at,
+        "disabled_at": token.disabled_at,
     }
 
 
-def _time(time: datetime | None) -> str | None:
-    return None if time is None else time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+def _scopes(token: Token) -> Json:
+    return [scope.value for scope in in_order(token.scopes)]
+
+
+def _models(token: Token) -> Json:
+    return None if token.models is None else [*sorted(token.models)]
 
 
 def _wanted(body: JsonObject) -> NewToken:
@@ -118,9 +123,8 @@ def _expiry(given: Json) -> datetime | None:
     if not isinstance(given, str):
         return None
     try:
-        time = datetime.fromisoformat(given)
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):
+        return parse_utc(given)
+    except ValueError:
         raise InvalidResource(
             "expires_at", f"{given[:60]!r} is not a time; write ISO 8601, for example 2027-01-31T12:00:00Z"
         ) from None

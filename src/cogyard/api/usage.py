@@ -116,7 +116,7 @@ def _key(report: Report, row: Row) -> dict[str, object]:
         elif by is UsageBy.account:
             told_by["account"] = report.accounts[AccountId(int(value))]
         elif by is UsageBy.token:
-            told_by |= {"token": value, "token_name": report.tokens[TokenId(int(value))]}
+            told_by |= {"token": value, "token_name": report.tokens.get(TokenId(int(value)), "")}
         else:
             told_by[by.value] = value
     return told_by

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from cogyard.cli.client import Client
 from cogyard.cli.terminal import CliError, Exit, Terminal
 from cogyard.clock import SystemClock
+from cogyard.domain.times import parse_utc
 from cogyard.domain.values import Json, JsonObject
 
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -101,11 +102,7 @@ def parse_expiry(given: str, now: Callable[[], datetime]) -> str:
     """The time that `30d`, `12h` or an ISO time means. Raises `CliError`."""
     try:
         span = _SPAN.fullmatch(given.strip())
-        if span is not None:
-            time = now() + int(span[1]) * _UNITS[span[2]]
-        else:
-            time = datetime.fromisoformat(given.strip())
-            time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        time = parse_utc(given.strip()) if span is None else now() + int(span[1]) * _UNITS[span[2]]
     except (ValueError, OverflowError):
         raise CliError(
             f"--expires {given!r}: write 30d, 12h, or a time like 2027-01-31T12:00:00Z.", Exit.usage, "Invalid input"

@@ -12,6 +12,9 @@ from cogyard.domain.values import AccountId, FileId, Json, JsonObject, ModelId, 
 
 VERSION_ID = re.compile(r"[0-9a-f]{64}")
 _NAME = r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?"
+NAME = re.compile(_NAME, re.IGNORECASE)
+"""What accounts, models and deployments are called."""
+
 _MODEL_NAME = re.compile(rf"({_NAME})/({_NAME})", re.IGNORECASE)
 
 

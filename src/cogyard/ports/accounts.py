@@ -1,6 +1,6 @@
 """What the house needs of a store for accounts, members, tokens and the log of what was done."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -34,12 +34,16 @@ class AccountStore(Protocol):
         """The account of that number, also a deleted one."""
         ...
 
+    async def usernames(self, wanted: Collection[AccountId]) -> Mapping[AccountId, str]:
+        """The usernames of accounts, also of deleted ones."""
+        ...
+
     async def list_accounts(self, kind: AccountKind, page: PageRequest, *, member: AccountId | None) -> Page[Account]:
         """Accounts of a kind, the oldest first; with `member` the organizations that she belongs to."""
         ...
 
-    async def inactive_accounts(self) -> Sequence[Account]:
-        """Those that are disabled or deleted."""
+    async def busy_without_right(self) -> Sequence[Account]:
+        """Accounts that are disabled or deleted, and have predictions that have not ended."""
         ...
 
     async def update_account(self, before: Account, after: Account) -> Account:
@@ -102,6 +106,10 @@ class TokenStore(Protocol):
 
     async def get_token(self, token: TokenId) -> Token | None:
         """One."""
+        ...
+
+    async def token_names(self, wanted: Collection[TokenId]) -> Mapping[TokenId, str]:
+        """The names of those of several that there are."""
         ...
 
     async def disable_token(self, token: TokenId, at: datetime) -> Token | None:

@@ -21,6 +21,9 @@ accounts = Table(
     Column("deleted_at", Time),
 )
 
+IS_OUT = accounts.c.disabled_at.is_not(None) | accounts.c.deleted_at.is_not(None)
+"""Accounts for which nobody may act."""
+
 members = Table(
     "members",
     metadata,

@@ -1,24 +1,31 @@
 """Statements of accounts, members of organizations, and the server's own secrets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, Table, delete, func, insert, literal_column, select, union, update
 
 from cogyard.domain.account import Account, AccountKind, Member, Role
 from cogyard.domain.errors import Conflict
 from cogyard.domain.file import FileKind
 from cogyard.domain.values import AccountId
 from cogyard.ports import Holdings, Page, PageRequest
-from cogyard.store.account_tables import accounts, members, tokens
+from cogyard.store.account_tables import IS_OUT, accounts, members, tokens
 from cogyard.store.paging import cut
 from cogyard.store.rows import Values, to_account
-from cogyard.store.tables import deployments, files, models, secrets
+from cogyard.store.tables import deployments, files, models, predictions, secrets
 
 NO_ADMIN = "The yard would be left without an admin; make somebody else an admin first."
 
 _MOST_NAMED = 5
+
+_P = predictions.c
+# two indexes of few rows, however much has ended
+_BUSY = union(
+    select(_P.account).where(_P.status == literal_column("'starting'"), _P.claimed_by.is_(None)),
+    select(_P.account).where(_P.claimed_by.is_not(None)),
+)
 
 
 def create(connection: Connection, values: Values) -> Account:
@@ -42,10 +49,16 @@ def get_by_id(connection: Connection, account: AccountId) -> Account:
     return to_account(connection.execute(select(accounts).where(accounts.c.id == account)).mappings().one())
 
 
-def inactive(connection: Connection) -> Sequence[Account]:
-    """Those that are disabled or deleted."""
-    out = accounts.c.disabled_at.is_not(None) | accounts.c.deleted_at.is_not(None)
-    return [to_account(row) for row in connection.execute(select(accounts).where(out)).mappings()]
+def usernames(connection: Connection, wanted: Collection[AccountId]) -> Mapping[AccountId, str]:
+    """By number."""
+    found = connection.execute(select(accounts.c.id, accounts.c.username).where(accounts.c.id.in_(wanted)))
+    return {AccountId(row.id): row.username for row in found}
+
+
+def busy_without_right(connection: Connection) -> Sequence[Account]:
+    """Those that are disabled or deleted, and have predictions that have not ended."""
+    found = connection.execute(select(accounts).where(IS_OUT, accounts.c.id.in_(_BUSY)))
+    return [to_account(row) for row in found.mappings()]
 
 
 def page(connection: Connection, kind: AccountKind, request: PageRequest, member: AccountId | None) -> Page[Account]:

@@ -14,14 +14,13 @@ from cogyard.domain.values import AccountId, DeploymentId, QueueId, VersionId
 from cogyard.ids import new_mark
 from cogyard.ports import Page, PageRequest
 from cogyard.store import budgets
+from cogyard.store.account_tables import IS_OUT, accounts
 from cogyard.store.accounts import get_by_id as get_account_by_id
-from cogyard.store.accounts import inactive
 from cogyard.store.paging import cut
 from cogyard.store.rows import from_release, to_deployment, to_release
-from cogyard.store.tables import deployments, model_versions, models, releases
+from cogyard.store.tables import IS_CURRENT, deployments, model_versions, models, releases
 
 _D, _R = deployments.c, releases.c
-_IS_CURRENT = (_R.deployment == _D.id) & (_R.number == _D.current_release)
 _WHOLE: Select[Any] = select(
     _D.id.label("deployment_id"),
     _D.created_at.label("deployment_created_at"),
@@ -31,7 +30,7 @@ _WHOLE: Select[Any] = select(
     _D.used_at,
     _D.secrets_mark,
     releases,
-).join(releases, _IS_CURRENT)
+).join(releases, IS_CURRENT)
 
 
 def create(connection: Connection, deployment: Deployment) -> Deployment:
@@ -95,7 +94,7 @@ def remove(connection: Connection, deployment: DeploymentId) -> None:
 
 def is_deployed(connection: Connection, version: VersionId) -> bool:
     """Whether a deployment's current release runs the version."""
-    current = select(_D.id).join(releases, _IS_CURRENT).where(_R.version == version)
+    current = select(_D.id).join(releases, IS_CURRENT).where(_R.version == version)
     return connection.execute(current.limit(1)).first() is not None
 
 
@@ -108,11 +107,13 @@ def targets(connection: Connection, official_instances: int, official_most: int,
         Target(queue=queue, min_instances=official_instances, max_instances=official_most)
         for queue in dict.fromkeys(queues)
     ]
-    idle = budgets.used_up(connection, at) | {one.id for one in inactive(connection)}
-    current = select(_D.id, _D.account, _D.secrets_mark, _R.version, _R.min_instances, _R.max_instances)
-    for row in connection.execute(current.join(releases, _IS_CURRENT).where(_R.max_instances > 0)):
+    broke = budgets.used_up(connection, at)
+    columns = (_D.id, _D.account, _D.secrets_mark, _R.version, _R.min_instances, _R.max_instances)
+    current = select(*columns, IS_OUT.label("is_out")).join(releases, IS_CURRENT)
+    current = current.join(accounts, accounts.c.id == _D.account).where(_R.max_instances > 0)
+    for row in connection.execute(current):
         queue = deployment_queue(row.id, row.version, row.secrets_mark)
-        kept = 0 if row.account in idle else row.min_instances
+        kept = 0 if row.is_out or row.account in broke else row.min_instances
         wanted.append(Target(queue=queue, min_instances=kept, max_instances=row.max_instances))
     return [*wanted, *_secretive(connection, set(queues))]
 

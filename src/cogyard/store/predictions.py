@@ -31,7 +31,7 @@ from cogyard.domain.values import AccountId, InstanceId, PredictionId, QueueId
 from cogyard.domain.webhook import durable_events
 from cogyard.ports import Once, Page, PageRequest, PredictionFilter
 from cogyard.store import budgets, deliveries, usage
-from cogyard.store.account_tables import accounts
+from cogyard.store.account_tables import IS_OUT, accounts
 from cogyard.store.paging import cut
 from cogyard.store.rows import Values, from_prediction, to_prediction
 from cogyard.store.tables import chunks, creations, deployments, examples, files, models, predictions
@@ -39,9 +39,7 @@ from cogyard.store.tables import chunks, creations, deployments, examples, files
 _C = predictions.c
 _INSERT = insert(predictions).returning(_C.sequence)
 _COUNT_RUN = update(models).where(models.c.key == bindparam("model_key")).values(run_count=models.c.run_count + 1)
-_IS_OUT = select(accounts.c.id).where(
-    accounts.c.id == bindparam("account_is"), accounts.c.disabled_at.is_not(None) | accounts.c.deleted_at.is_not(None)
-)
+_IS_OUT_NOW = select(accounts.c.id).where(accounts.c.id == bindparam("account_is"), IS_OUT)
 _BY_ID = select(predictions).where(_C.id == bindparam("prediction_id"))
 _CHUNKS = (
     select(chunks.c.kind, chunks.c.data, chunks.c.files)
@@ -80,7 +78,7 @@ def create(connection: Connection, prediction: Prediction, once: Once | None) ->
 
     Raises `Conflict`, `BudgetExceeded`, `Unauthenticated` when its account was disabled since it was asked.
     """
-    if connection.execute(_IS_OUT, {"account_is": prediction.account}).scalar_one_or_none() is not None:
+    if connection.execute(_IS_OUT_NOW, {"account_is": prediction.account}).scalar_one_or_none() is not None:
         raise Unauthenticated(f"The account that asked for {prediction.id} is disabled.")
     made = None if once is None else _made_before(connection, prediction.account, once)
     if made is not None:

@@ -14,13 +14,12 @@ from cogyard.ids import new_mark
 from cogyard.store.account_tables import accounts
 from cogyard.store.rows import Values
 from cogyard.store.secret_tables import variables
-from cogyard.store.tables import deployments, models, releases
+from cogyard.store.tables import IS_CURRENT, deployments, models, releases
 
 _C = variables.c
 _SHOWN = select(_C.name, _C.created_at, _C.updated_at, accounts.c.username.label("updated_by")).join(
     accounts, accounts.c.id == _C.updated_by
 )
-_IS_CURRENT = (releases.c.deployment == deployments.c.id) & (releases.c.number == deployments.c.current_release)
 
 
 def page(connection: Connection, holder: Holder) -> Sequence[Secret]:
@@ -64,7 +63,7 @@ def of_queue(connection: Connection, queue: QueueId) -> Mapping[str, tuple[Holde
         return {}
     theirs = (deployments.c.id == deployment) & (models.c.account == deployments.c.account)
     found = select(models.c.id).join(releases, func.lower(releases.c.model) == models.c.key)
-    model = connection.execute(found.join(deployments, _IS_CURRENT).where(theirs)).scalar_one_or_none()
+    model = connection.execute(found.join(deployments, IS_CURRENT).where(theirs)).scalar_one_or_none()
     inherited = {} if model is None else _sealed(connection, Holder(HolderKind.model, model))
     return {**inherited, **_sealed(connection, Holder(HolderKind.deployment, deployment))}
 
@@ -90,7 +89,7 @@ def _mark(connection: Connection, holder: Holder) -> None:
     # a deployment does not go back to no mark: instances of that queue may still have older secrets
     deployed = (
         select(deployments.c.id)
-        .join(releases, _IS_CURRENT)
+        .join(releases, IS_CURRENT)
         .join(models, (func.lower(releases.c.model) == models.c.key) & (models.c.account == deployments.c.account))
         .where(models.c.id == holder.id)
     )

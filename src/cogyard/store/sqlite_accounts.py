@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -80,9 +80,13 @@ class SqliteAccounts(SqliteCore):
         """See `ports.AccountStore`."""
         return await self._read(accounts.page, kind, page, member)
 
-    async def inactive_accounts(self) -> Sequence[Account]:
+    async def usernames(self, wanted: Collection[AccountId]) -> Mapping[AccountId, str]:
         """See `ports.AccountStore`."""
-        return await self._read(accounts.inactive)
+        return await self._read(accounts.usernames, wanted)
+
+    async def busy_without_right(self) -> Sequence[Account]:
+        """See `ports.AccountStore`."""
+        return await self._read(accounts.busy_without_right)
 
     async def update_account(self, before: Account, after: Account) -> Account:
         """See `ports.AccountStore`."""
@@ -152,6 +156,10 @@ class SqliteAccounts(SqliteCore):
     async def get_token(self, token: TokenId) -> Token | None:
         """See `ports.TokenStore`."""
         return await self._read(tokens.get, token)
+
+    async def token_names(self, wanted: Collection[TokenId]) -> Mapping[TokenId, str]:
+        """See `ports.TokenStore`."""
+        return await self._read(tokens.names, wanted)
 
     async def disable_token(self, token: TokenId, at: datetime) -> Token | None:
         """See `ports.TokenStore`."""

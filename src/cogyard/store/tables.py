@@ -276,6 +276,9 @@ releases = Table(
     CheckConstraint("min_instances >= 0 and max_instances >= min_instances", name="limits_in_order"),
 )
 
+IS_CURRENT = (releases.c.deployment == deployments.c.id) & (releases.c.number == deployments.c.current_release)
+"""Joins a deployment with the release that it runs now."""
+
 collections = Table(
     "collections",
     metadata,

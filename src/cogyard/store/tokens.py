@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -82,6 +82,12 @@ def get(connection: Connection, token: TokenId) -> Token | None:
     """One."""
     row = connection.execute(select(tokens).where(_C.id == token)).mappings().one_or_none()
     return None if row is None else to_token(row)
+
+
+def names(connection: Connection, wanted: Collection[TokenId]) -> Mapping[TokenId, str]:
+    """By number."""
+    found = connection.execute(select(_C.id, _C.name).where(_C.id.in_(wanted)))
+    return {TokenId(row.id): row.name for row in found}
 
 
 def disable(connection: Connection, token: TokenId, at: datetime) -> Token | None:

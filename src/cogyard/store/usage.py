@@ -14,7 +14,7 @@ from cogyard.domain.usage import Amounts, Prices, UsageKind, by_day, charge, day
 from cogyard.domain.values import NO_TOKEN
 from cogyard.ports import UsageQuery, UsageSum
 from cogyard.store.rows import Values
-from cogyard.store.tables import deployments, instances, model_versions, models, releases
+from cogyard.store.tables import IS_CURRENT, deployments, instances, model_versions, models, releases
 from cogyard.store.usage_tables import usage
 
 _C = usage.c
@@ -93,10 +93,9 @@ def sums(connection: Connection, query: UsageQuery, limit: int) -> Sequence[Usag
 _I = instances.c
 # a constant in the text: SQLite takes an index of some rows only where it sees that they are meant
 _UNMETERED = select(instances).where(_I.is_metered == literal_column("0")).order_by(_I.created_at)
-_IS_CURRENT = (releases.c.deployment == deployments.c.id) & (releases.c.number == deployments.c.current_release)
 _DEPLOYED = select(
     deployments.c.account, deployments.c.owner, deployments.c.name, releases.c.model, releases.c.hardware
-).join(releases, _IS_CURRENT)
+).join(releases, IS_CURRENT)
 _FIRST_MODEL = (
     select(models.c.account, models.c.owner, models.c.name, models.c.hardware)
     .join(model_versions, model_versions.c.model == models.c.id)
