@@ -1,6 +1,5 @@
 """When a queue whose instance ended may have the next one without being asked."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -12,6 +11,7 @@ from cogyard.domain.instance import Instance, InstanceState
 from cogyard.domain.values import InstanceId, QueueId
 from cogyard.instances.director import Director
 from cogyard.placement.local import LocalPlacement
+from cogyard.ports import InstanceStore
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 QUEUE = QueueId("a" * 64)
@@ -31,9 +31,6 @@ class Records:
 
     async def save_instance(self, instance: Instance) -> None:
         pass
-
-    async def list_instances(self, *, include_over: bool = False) -> Sequence[Instance]:
-        return []
 
 
 @dataclass
@@ -57,7 +54,7 @@ async def test_a_queue_rests_after_what_never_served(served: timedelta | None, *
         return cast("Director", Brief(instance, served))
 
     bus = LocalBus()
-    placement = LocalPlacement(make, Records(), bus, Clock(), lambda: InstanceId("i" * 26))
+    placement = LocalPlacement(make, cast("InstanceStore", Records()), bus, Clock(), lambda: InstanceId("i" * 26))
 
     with bus.listen(("instances", "*")) as ended:
         await placement.start(QUEUE)

@@ -24,7 +24,7 @@ PREDICTIONS_A_ROUND = 200
 """Predictions whose data is removed in one transaction."""
 
 RECORDS_KEPT = timedelta(days=7)
-"""How long webhook deliveries that ended, and what made predictions, are remembered."""
+"""How long webhook deliveries that ended, what made predictions, and instances that are over, are remembered."""
 
 
 class JanitorStore(ClaimStore, InstanceStore, FileStore, TimeStore, Protocol):
@@ -51,7 +51,7 @@ class Janitor:
 
     async def recover(self) -> None:
         """Before anything starts: end the processes that an earlier server left, give its predictions back."""
-        for instance in await self._store.list_instances():
+        for instance in await self._store.unfinished_instances():
             await self._bury(instance)
         await asyncio.to_thread(kill_marked, INSTANCE_MARK, f"{self._scratch}/")
         for prediction in await self._store.claimed():
@@ -74,6 +74,7 @@ class Janitor:
         if self._retention is not None:
             await self._forget(now - self._retention)
         await self._store.forget_records(now - RECORDS_KEPT)
+        await self._store.forget_instances(now - RECORDS_KEPT)
         for file in await self._store.expired_files(now, FILES_A_ROUND):
             await self._files.delete(file.id)
             await self._store.delete_file(file.id)

@@ -47,10 +47,11 @@ from cogyard.ids import (
     new_webhook_key,
 )
 from cogyard.instances.cog import CogServer, DriverLimits
-from cogyard.instances.director import Director, Surroundings
+from cogyard.instances.director import Director
 from cogyard.instances.discreet import DiscreetDriver
 from cogyard.instances.driver import Driver
 from cogyard.instances.inputs import InputFiles
+from cogyard.instances.run import Surroundings
 from cogyard.instances.scratch import clean_up_spool, spooled
 from cogyard.janitor import Janitor
 from cogyard.limits import LocalLimiter
@@ -59,7 +60,7 @@ from cogyard.media import content_type_of
 from cogyard.meter import Meter
 from cogyard.models import Models
 from cogyard.placement.local import LocalPlacement
-from cogyard.ports import Launch, Rate
+from cogyard.ports import Launch, Place, Rate
 from cogyard.predictions import Predictions
 from cogyard.runtime.builder import FolderBuilder
 from cogyard.runtime.environment import Environments, find_uv
@@ -317,6 +318,7 @@ def _director_maker(  # noqa: PLR0913 - what every director needs, from all side
         if version is None:
             raise NotFound(f"version {instance.version} is not in the store")
         place, train = scratch / instance.id, is_training(instance.queue)
+        cache = settings.data.absolute() / "cache" / "weights" / version.id
         weights = await _weights(store, files, version, place)
         found, fault = await _open_secrets(secrets, instance)
 
@@ -325,7 +327,11 @@ def _director_maker(  # noqa: PLR0913 - what every director needs, from all side
                 raise fault
             ports[instance.id] = port
             return runtime.launch(
-                version, scratch=place, port=port, nonce=nonce, train=train, weights=weights, secrets=found
+                version,
+                Place(scratch=place, cache=cache, port=port, nonce=nonce, share=instance.share),
+                train=train,
+                weights=weights,
+                secrets=found,
             )
 
         driver: Driver = CogServer(launch, place, around.clock, training if train else predicting)

@@ -32,9 +32,15 @@ async def make(store: SqliteStore, account: Account, name: str) -> Model:
 
 
 async def deploy(store: SqliteStore, account: Account, name: str, model_name: str) -> Deployment:
-    limits = {"min_instances": 1, "max_instances": 1}
     release = Release(
-        number=1, model=model_name, version=version().id, hardware="cpu", created_at=NOW, created_by=account, **limits
+        number=1,
+        model=model_name,
+        version=version().id,
+        hardware="cpu",
+        min_instances=1,
+        max_instances=1,
+        created_at=NOW,
+        created_by=account,
     )
     made = Deployment(
         id=DeploymentId(0), account=account.id, owner=account.username, name=name, created_at=NOW, current=release

@@ -17,11 +17,12 @@ from cogyard.clock import SystemClock
 from cogyard.cogfolder.schema import derive_schema, for_serving, for_training, predictor_facts
 from cogyard.domain.catalog import BuildConfig, Version
 from cogyard.domain.events import Canceled, Failed, Interrupted, Log, Metric, Succeeded
+from cogyard.domain.hardware import Share
 from cogyard.domain.values import Json, PredictionId, VersionId
 from cogyard.ids import new_prediction_id
 from cogyard.instances.cog import CogServer, DriverLimits
 from cogyard.instances.driver import DriverEvent, Produced
-from cogyard.ports import Launch
+from cogyard.ports import Launch, Place
 from cogyard.runtime import pins
 from cogyard.runtime.environment import Environments
 from cogyard.runtime.venv import TRAINING, VenvRuntime
@@ -161,7 +162,8 @@ class Cogs:
         scratch = self.work / "scratch"
 
         def launch(port: int, nonce: str) -> Launch:
-            return runtime.launch(version, scratch=scratch, port=port, nonce=nonce, train=train)
+            place = Place(scratch=scratch, cache=scratch / "cache", port=port, nonce=nonce, share=Share())
+            return runtime.launch(version, place, train=train)
 
         return Model(CogServer(launch, scratch, SystemClock(), limits), scratch)
 

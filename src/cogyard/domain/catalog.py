@@ -62,6 +62,8 @@ class Model:
     latest_version: VersionId | None = None
     #: changes with every change of its secrets; None while it has none
     secrets_mark: str | None = None
+    #: how its instances are kept; what is not named here is as the server's settings say
+    settings: JsonObject = field(default_factory=dict)
 
     @property
     def full_name(self) -> str:

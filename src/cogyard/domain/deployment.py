@@ -22,6 +22,10 @@ class Release:
     max_instances: int
     created_at: datetime
     created_by: Account
+    #: among those that wait for hardware, who has more of it comes first
+    priority: int = 0
+    #: why it was made, where nobody asked for it
+    note: str | None = None
 
     def is_same(self, other: "Release") -> bool:
         """Whether both run the same in the same way."""
@@ -33,8 +37,9 @@ class Release:
         return self.min_instances == 0 and self.max_instances == 0
 
 
-def _content(release: Release) -> tuple[str, VersionId, str, int, int]:
-    return release.model, release.version, release.hardware, release.min_instances, release.max_instances
+def _content(release: Release) -> tuple[str, VersionId, str, int, int, int]:
+    limits = (release.min_instances, release.max_instances, release.priority)
+    return release.model, release.version, release.hardware, *limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

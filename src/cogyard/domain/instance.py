@@ -4,12 +4,13 @@ setting_up ──► idle ⇄ active ──► stopping ──► stopped
     └────────────┴───────┴───────────┴──────► failed      (it died, or setup did not end well)
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from cogyard.domain.hardware import Share
 from cogyard.domain.queue import version_of
-from cogyard.domain.values import InstanceId, QueueId, VersionId
+from cogyard.domain.values import InstanceId, JsonObject, QueueId, VersionId
 
 
 class InstanceState(StrEnum):
@@ -47,11 +48,27 @@ class Instance:
     #: since when it has had nothing to do; None unless idle
     idle_since: datetime | None = None
     ended_at: datetime | None = None
-    #: why it failed or was stopped
+    #: why it was started; from `stopping` on, why it is stopped or how it failed
     reason: str | None = None
     setup_logs: str = ""
+    #: its part of the machine
+    share: Share = field(default_factory=Share)
+    #: seconds that each phase of its boot took (`spawn`, `import`, `setup`), once it is ready
+    boot: JsonObject | None = None
+    #: the most bytes of memory that it has used
+    peak_memory: int = 0
 
     @property
     def version(self) -> VersionId:
         """What it runs."""
         return version_of(self.queue)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceEvent:
+    """A step of an instance's life: the state that it came into, when, and why."""
+
+    instance: InstanceId
+    at: datetime
+    state: InstanceState
+    reason: str | None = None

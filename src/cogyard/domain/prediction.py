@@ -153,6 +153,10 @@ class Prediction:
     #: what budgets hold back for it until its end, in billionths and in microseconds; None under no budget
     held_cost: int | None = None
     held_time: int | None = None
+    #: what may run together with it: predictions of one queue with the same key; None when it runs alone
+    batch_key: str | None = None
+    #: how long it waited for what (seconds; see `domain.timing`), from its first claim on
+    timing: JsonObject | None = None
 
 
 def apply(prediction: Prediction, event: Event) -> Prediction:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from cogyard.domain.catalog import BuildConfig, Version
 from cogyard.domain.file import Content
+from cogyard.domain.hardware import Share
 from cogyard.domain.instance import Instance
 from cogyard.domain.meaning import Vector
 from cogyard.domain.values import FileId, InstanceId, JsonObject, QueueId, VersionId
@@ -25,12 +26,12 @@ from cogyard.ports.catalog import (
     VectorStore,
     VersionUsers,
 )
+from cogyard.ports.instances import InstanceStore
 from cogyard.ports.paging import Page, PageKey, PageRequest
 from cogyard.ports.predictions import (
     ClaimStore,
     DeliveryStore,
     FileStore,
-    InstanceStore,
     Once,
     PredictionFilter,
     PredictionStore,
@@ -69,6 +70,7 @@ __all__ = [
     "Page",
     "PageKey",
     "PageRequest",
+    "Place",
     "Placement",
     "PredictionFilter",
     "PredictionStore",
@@ -223,11 +225,30 @@ class Files(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """How to start a Cog server: the command, the whole environment (nothing is inherited), the working folder."""
+    """How to start a Cog server: the command, the whole environment (nothing is inherited), the working folder.
+
+    `share` is the part of the machine that its processes may use.
+    """
 
     command: tuple[str, ...]
     environment: Mapping[str, str]
     folder: Path
+    share: Share = field(default_factory=Share)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where one Cog server is to run.
+
+    `scratch` is its own folder, `cache` one that outlives it and that the version's instances share; it listens on a
+    loopback `port`, and `nonce` marks what its wrapper says.
+    """
+
+    scratch: Path
+    cache: Path
+    port: int
+    nonce: str
+    share: Share
 
 
 class Runtime(Protocol):
@@ -236,15 +257,13 @@ class Runtime(Protocol):
     def launch(
         self,
         version: Version,
+        place: Place,
         *,
-        scratch: Path,
-        port: int,
-        nonce: str,
         train: bool = False,
         weights: Path | None = None,
         secrets: Mapping[str, str] | None = None,
     ) -> Launch:
-        """How to start a Cog server for the version on a loopback port; `nonce` marks what its wrapper says.
+        """How to start a Cog server for the version there.
 
         `secrets` join its environment, where they do not change how the server runs it.
         """

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from cogyard.domain.events import CancelRequested, DeadlinePassed
 from cogyard.domain.file import File
-from cogyard.domain.instance import Instance
 from cogyard.domain.prediction import Prediction, PredictionKind
 from cogyard.domain.schedule import Demand
 from cogyard.domain.values import AccountId, DeliveryId, FileId, InstanceId, PredictionId, QueueId
@@ -164,18 +163,6 @@ class DeliveryStore(Protocol):
         models: frozenset[str] | None,
     ) -> Page[Delivery]:
         """The account's, or those of one prediction, newest first; of every model, or of those that are named."""
-        ...
-
-
-class InstanceStore(Protocol):
-    """Instances, so that a restarted server finds what it left running."""
-
-    async def save_instance(self, instance: Instance) -> None:
-        """Insert or replace."""
-        ...
-
-    async def list_instances(self, *, include_over: bool = False) -> Sequence[Instance]:
-        """Instances that are not over, oldest first; with `include_over` the others too."""
         ...
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cogyard.domain.catalog import Version
-from cogyard.ports import Launch
+from cogyard.ports import Launch, Place
 from cogyard.runtime.environment import Environments
 
 WRAPPER = Path(__file__).parent / "wrapper" / "cogyard_wrapper.py"
@@ -41,10 +41,8 @@ class VenvRuntime:
     def launch(
         self,
         version: Version,
+        place: Place,
         *,
-        scratch: Path,
-        port: int,
-        nonce: str,
         train: bool = False,
         weights: Path | None = None,
         secrets: Mapping[str, str] | None = None,
@@ -59,18 +57,18 @@ class VenvRuntime:
             **(secrets or {}),
             "PATH": f"{bin_folder}:/usr/local/bin:/usr/bin:/bin",
             "VIRTUAL_ENV": str(bin_folder.parent),
-            "HOME": str(scratch / "home"),
-            "TMPDIR": str(scratch / "tmp"),
+            "HOME": str(place.scratch / "home"),
+            "TMPDIR": str(place.scratch / "tmp"),
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",
-            "PORT": str(port),
+            "PORT": str(place.port),
             "COG_LOG_LEVEL": "warn",
             "COG_STREAM_HISTORY_CAPACITY": str(EVENTS_AHEAD),
             "COG_MAX_CONCURRENCY": str(config.concurrency),
             "COG_TRAIN_TYPE_STUB" if train else "COG_PREDICT_TYPE_STUB": f"{WRAPPER}:{name}",
             "COGYARD_PREDICT": config.predict,
-            "COGYARD_SPOOL": str(scratch / "spool"),
-            "COGYARD_NONCE": nonce,
+            "COGYARD_SPOOL": str(place.scratch / "spool"),
+            "COGYARD_NONCE": place.nonce,
             "COGYARD_SERVER_PID": str(os.getpid()),
         }
         if config.train is not None:
@@ -82,4 +80,5 @@ class VenvRuntime:
             command=(str(bin_folder / "python"), "-m", "cog.server.http", "--host", "127.0.0.1", *mode),
             environment=environment,
             folder=self._sources / (f"{version.id}{TRAINING}" if train else version.id),
+            share=place.share,
         )

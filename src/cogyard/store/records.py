@@ -1,34 +1,16 @@
-"""Statements of instances and of files' records."""
+"""Statements of files' records."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select
 
 from cogyard.domain.file import File, FileKind
-from cogyard.domain.instance import Instance, InstanceState
 from cogyard.domain.values import AccountId, FileId
 from cogyard.ports import Page, PageRequest
 from cogyard.store.paging import cut
-from cogyard.store.rows import from_file, from_instance, to_file, to_instance
-from cogyard.store.tables import files, instances
-
-_OVER = [state.value for state in InstanceState if state.is_over]
-
-
-def save_instance(connection: Connection, instance: Instance) -> None:
-    """Insert or replace."""
-    values = from_instance(instance)
-    if connection.execute(update(instances).where(instances.c.id == instance.id).values(**values)).rowcount == 0:
-        connection.execute(insert(instances), values)
-
-
-def list_instances(connection: Connection, *, include_over: bool) -> Sequence[Instance]:
-    """Oldest first."""
-    wanted = select(instances).order_by(instances.c.created_at)
-    if not include_over:
-        wanted = wanted.where(instances.c.state.not_in(_OVER))
-    return [to_instance(row) for row in connection.execute(wanted).mappings()]
+from cogyard.store.rows import from_file, to_file
+from cogyard.store.tables import files
 
 
 def create_file(connection: Connection, file: File) -> None:

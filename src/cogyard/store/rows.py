@@ -9,6 +9,7 @@ from cogyard.domain.account import Account, AccountKind, Role, Scope, Token, in_
 from cogyard.domain.catalog import BuildConfig, Model, Price, Version, Visibility
 from cogyard.domain.deployment import Deployment, Release
 from cogyard.domain.file import Content, File, FileKind
+from cogyard.domain.hardware import Share
 from cogyard.domain.instance import Instance, InstanceState
 from cogyard.domain.prediction import Prediction, PredictionKind, Status, StreamKind
 from cogyard.domain.webhook import Delivery, DeliveryState, WebhookEvent
@@ -45,10 +46,11 @@ def from_token(token: Token) -> Values:
 
 def to_model(row: RowMapping) -> Model:
     """A model."""
-    names = [name for name in Model.__dataclass_fields__ if name not in ("visibility", "tags", "price")]
+    names = [name for name in Model.__dataclass_fields__ if name not in ("visibility", "tags", "price", "settings")]
     return Model(
         visibility=Visibility(row["visibility"]),
         tags=tuple(row["tags"] or ()),
+        settings=row["settings"] or {},
         price=None if row["price"] is None else Price(**row["price"]),
         **{name: row[name] for name in names},
     )
@@ -113,8 +115,10 @@ def from_prediction(prediction: Prediction) -> Values:
 
 def to_instance(row: RowMapping) -> Instance:
     """An instance."""
-    fields = {name: row[name] for name in Instance.__dataclass_fields__}
-    return Instance(**{**fields, "state": InstanceState(row["state"])})
+    fields = {name: row[name] for name in Instance.__dataclass_fields__ if name not in ("state", "share")}
+    share = row["share"]
+    held = Share() if share is None else Share(**{**share, "gpus": tuple(share["gpus"])})
+    return Instance(state=InstanceState(row["state"]), share=held, **fields)
 
 
 def to_deployment(row: RowMapping, created_by: Account) -> Deployment:
@@ -130,7 +134,7 @@ def to_deployment(row: RowMapping, created_by: Account) -> Deployment:
 
 def to_release(row: RowMapping, created_by: Account) -> Release:
     """A release."""
-    names = ("number", "model", "version", "hardware", "min_instances", "max_instances", "created_at")
+    names = [name for name in Release.__dataclass_fields__ if name != "created_by"]
     return Release(created_by=created_by, **{name: row[name] for name in names})
 
 

@@ -1,4 +1,4 @@
-"""Predictions and all that happens to them, instances and files on SQLite."""
+"""Predictions and all that happens to them, and files, on SQLite."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -7,7 +7,6 @@ from typing import TextIO
 
 from cogyard.domain.events import CancelRequested, DeadlinePassed
 from cogyard.domain.file import File
-from cogyard.domain.instance import Instance
 from cogyard.domain.prediction import Prediction
 from cogyard.domain.schedule import Demand
 from cogyard.domain.turns import Turns
@@ -19,7 +18,7 @@ from cogyard.store.sqlite_core import SqliteCore
 
 
 class SqlitePredictions(SqliteCore):
-    """Implements `ports.PredictionStore`, `ClaimStore`, `TimeStore`, `DeliveryStore`, `InstanceStore`, `FileStore`."""
+    """Implements `ports.PredictionStore`, `ClaimStore`, `TimeStore`, `DeliveryStore`, `FileStore`."""
 
     def __init__(self, path: Path, clock: Clock, lock: TextIO) -> None:
         super().__init__(path, clock, lock)
@@ -120,14 +119,6 @@ class SqlitePredictions(SqliteCore):
     ) -> Page[Delivery]:
         """See `ports.DeliveryStore`."""
         return await self._read(deliveries.page, account, prediction, page, models)
-
-    async def save_instance(self, instance: Instance) -> None:
-        """See `ports.InstanceStore`."""
-        await self._write(records.save_instance, instance)
-
-    async def list_instances(self, *, include_over: bool = False) -> Sequence[Instance]:
-        """See `ports.InstanceStore`."""
-        return await self._read(records.list_instances, include_over=include_over)
 
     async def create_file(self, file: File) -> None:
         """See `ports.FileStore`."""

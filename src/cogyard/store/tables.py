@@ -11,7 +11,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ColumnElement,
-    Float,
     ForeignKey,
     Index,
     Integer,
@@ -53,6 +52,7 @@ models = Table(
     Column("latest_number", BigInteger, index=True),
     #: changes with every change of its secrets; null while it has none
     Column("secrets_mark", String(12)),
+    Column("settings", Json),
 )
 
 versions = Table(
@@ -150,6 +150,9 @@ predictions = Table(
     #: what budgets hold back for it until its end; null under no budget
     Column("held_cost", BigInteger),
     Column("held_time", BigInteger),
+    #: what may run together with it; null when it runs alone
+    Column("batch_key", String(64)),
+    Column("timing", Json),
     CheckConstraint(f"(completed_at is not null) = ({_ENDED})", name="ended_has_time"),
     CheckConstraint(f"not ({_ENDED}) or claimed_by is null", name="ended_is_unclaimed"),
     CheckConstraint("status <> 'failed' or error is not null", name="failed_says_why"),
@@ -198,27 +201,6 @@ chunks = Table(
     Column("files", Json),
 )
 
-instances = Table(
-    "instances",
-    metadata,
-    Column("id", String(26), primary_key=True),
-    Column("queue", String(100), nullable=False),
-    Column("state", String(16), nullable=False, index=True),
-    Column("created_at", Time, nullable=False),
-    Column("slots", Integer, nullable=False),
-    Column("pid", Integer),
-    Column("pid_started", Float(53)),
-    Column("ready_at", Time),
-    Column("idle_since", Time),
-    Column("ended_at", Time),
-    Column("reason", Text),
-    Column("setup_logs", Text, nullable=False),
-    #: up to when its uptime is in the sums of usage, and whether nothing more of it will be
-    Column("metered_until", Time),
-    Column("is_metered", Boolean, nullable=False, server_default=false()),
-)
-_partial("ix_instances_unmetered", instances.c.created_at, where=instances.c.is_metered == false())
-
 files = Table(
     "files",
     metadata,
@@ -258,6 +240,8 @@ deployments = Table(
     Column("used_at", Time),
     #: changes with every change of the secrets that it runs with
     Column("secrets_mark", String(12)),
+    #: the release that new predictions run on while the current one is set up; null when that is the current one
+    Column("serving_release", Integer),
     sqlite_autoincrement=True,
 )
 
@@ -273,6 +257,9 @@ releases = Table(
     Column("max_instances", Integer, nullable=False),
     Column("created_at", Time, nullable=False),
     Column("created_by", Number, ForeignKey("accounts.id"), nullable=False),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    #: why it was made, where nobody asked for it
+    Column("note", Text),
     CheckConstraint("min_instances >= 0 and max_instances >= min_instances", name="limits_in_order"),
 )
 

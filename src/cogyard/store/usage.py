@@ -13,8 +13,9 @@ from cogyard.domain.queue import deployment_of, model_of, version_of
 from cogyard.domain.usage import Amounts, Prices, UsageKind, by_day, charge, day_of
 from cogyard.domain.values import NO_TOKEN
 from cogyard.ports import UsageQuery, UsageSum
+from cogyard.store.instance_tables import instances
 from cogyard.store.rows import Values
-from cogyard.store.tables import IS_CURRENT, deployments, instances, model_versions, models, releases
+from cogyard.store.tables import IS_CURRENT, deployments, model_versions, models, releases
 from cogyard.store.usage_tables import usage
 
 _C = usage.c

@@ -1,0 +1,72 @@
+"""Statements of instances and of the steps of their lives."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from cogyard.domain.instance import Instance, InstanceEvent, InstanceState
+from cogyard.domain.values import InstanceId, QueueId
+from cogyard.ports import Page, PageRequest
+from cogyard.store.instance_tables import instance_events, instances
+from cogyard.store.paging import cut
+from cogyard.store.rows import from_instance, to_instance
+
+_C, _E = instances.c, instance_events.c
+_OVER = [state.value for state in InstanceState if state.is_over]
+
+
+def save(connection: Connection, instance: Instance, at: datetime) -> None:
+    """Insert or replace; a state that it was not in before is a step of its life."""
+    values = from_instance(instance)
+    before = connection.execute(select(_C.state).where(_C.id == instance.id)).scalar_one_or_none()
+    if before is None:
+        connection.execute(insert(instances), values)
+    else:
+        connection.execute(update(instances).where(_C.id == instance.id).values(**values))
+    if before != instance.state.value:
+        step = {"instance": instance.id, "at": at, "state": instance.state.value, "reason": instance.reason}
+        connection.execute(insert(instance_events), step)
+
+
+def unfinished(connection: Connection) -> Sequence[Instance]:
+    """Those that are not over, oldest first."""
+    wanted = select(instances).where(_C.state.not_in(_OVER)).order_by(_C.created_at)
+    return [to_instance(row) for row in connection.execute(wanted).mappings()]
+
+
+def get(connection: Connection, instance: InstanceId) -> Instance | None:
+    """One of them, over or not."""
+    row = connection.execute(select(instances).where(_C.id == instance)).mappings().one_or_none()
+    return None if row is None else to_instance(row)
+
+
+def page(connection: Connection, queues: Sequence[QueueId] | None, request: PageRequest) -> Page[Instance]:
+    """Of these queues, or of all, newest first."""
+    wanted = select(instances)
+    if queues is not None:
+        wanted = wanted.where(_C.queue.in_(queues))
+    rows, neighbours = cut(connection, wanted, (_C.created_at, _C.id), request)
+    return Page([to_instance(row) for row in rows], *neighbours)
+
+
+def events(connection: Connection, instance: InstanceId) -> Sequence[InstanceEvent]:
+    """The steps of its life, in their order."""
+    wanted = select(instance_events).where(_E.instance == instance).order_by(_E.number)
+    return [
+        InstanceEvent(instance=instance, at=row.at, state=InstanceState(row.state), reason=row.reason)
+        for row in connection.execute(wanted)
+    ]
+
+
+def peaks(connection: Connection) -> dict[QueueId, int]:
+    """The most memory, in bytes, that an instance of each queue has used."""
+    wanted = select(_C.queue, func.max(_C.peak_memory).label("peak")).where(_C.peak_memory > 0).group_by(_C.queue)
+    return {QueueId(row.queue): row.peak for row in connection.execute(wanted)}
+
+
+def forget(connection: Connection, before: datetime) -> None:
+    """Forget those whose uptime is booked and that were over before a time, with the steps of their lives."""
+    old = select(_C.id).where(_C.ended_at < before, _C.is_metered)
+    connection.execute(delete(instance_events).where(_E.instance.in_(old)))
+    connection.execute(delete(instances).where(_C.ended_at < before, _C.is_metered))
