@@ -10,7 +10,7 @@ import structlog
 
 from cogyard.domain.errors import CogyardError
 from cogyard.domain.events import Interrupted
-from cogyard.domain.instance import Instance, InstanceState
+from cogyard.domain.instance import RESTARTED, Instance, InstanceState
 from cogyard.domain.prediction import Prediction, apply
 from cogyard.ports import Bus, ClaimStore, Clock, Files, FileStore, InstanceStore, TimeStore
 from cogyard.processes import INSTANCE_MARK, kill_group, kill_marked
@@ -55,7 +55,7 @@ class Janitor:
             await self._bury(instance)
         await asyncio.to_thread(kill_marked, INSTANCE_MARK, f"{self._scratch}/")
         for prediction in await self._store.claimed():
-            await self._give_back(prediction, "the server was restarted")
+            await self._give_back(prediction, RESTARTED)
 
     async def run(self) -> None:
         """Clean every few seconds, until cancelled."""
@@ -90,7 +90,7 @@ class Janitor:
     async def _bury(self, instance: Instance) -> None:
         if instance.pid is not None and instance.pid_started is not None:
             await asyncio.to_thread(kill_group, instance.pid, instance.pid_started)
-        over = replace(instance, state=InstanceState.failed, reason="the server was restarted")
+        over = replace(instance, state=InstanceState.failed, reason=RESTARTED)
         await self._store.save_instance(replace(over, ended_at=self._clock.now()))
 
     async def _give_back(self, prediction: Prediction, reason: str) -> None:

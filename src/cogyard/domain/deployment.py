@@ -5,6 +5,7 @@ from datetime import datetime
 
 from cogyard.domain.account import Account
 from cogyard.domain.catalog import is_for
+from cogyard.domain.errors import Disabled
 from cogyard.domain.queue import deployment_queue
 from cogyard.domain.values import AccountId, DeploymentId, QueueId, VersionId
 
@@ -44,7 +45,10 @@ def _content(release: Release) -> tuple[str, VersionId, str, int, int, int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """A deployment and its current release."""
+    """A deployment and its current release.
+
+    While the instances of a new version are set up, `former` still serves: new predictions run on it.
+    """
 
     id: DeploymentId
     account: AccountId
@@ -52,6 +56,8 @@ class Deployment:
     name: str
     created_at: datetime
     current: Release
+    #: what new predictions run on until the current release is set up; None when they run on that
+    former: Release | None = None
     #: when its newest prediction was created
     used_at: datetime | None = None
     #: changes with every change of the secrets that it runs with
@@ -63,9 +69,28 @@ class Deployment:
         return f"{self.owner}/{self.name}"
 
     @property
+    def serving(self) -> Release:
+        """What new predictions run on."""
+        return self.former or self.current
+
+    @property
     def queue(self) -> QueueId:
-        """Where predictions of the current release wait."""
-        return deployment_queue(self.id, self.current.version, self.secrets_mark)
+        """Where new predictions wait."""
+        return self.queue_of(self.serving)
+
+    @property
+    def next_queue(self) -> QueueId:
+        """Where predictions of the current release wait, or will wait once it serves."""
+        return self.queue_of(self.current)
+
+    def queue_of(self, release: Release) -> QueueId:
+        """Where predictions of a release wait."""
+        return deployment_queue(self.id, release.version, self.secrets_mark)
+
+
+def disabled(full_name: str) -> Disabled:
+    """The refusal of a prediction on a deployment that is disabled."""
+    return Disabled(f"{full_name} is disabled: set its max_instances to 1 or more to use it.")
 
 
 def may_use(caller: Account, deployment: Deployment) -> bool:

@@ -12,6 +12,9 @@ from cogyard.domain.hardware import Share
 from cogyard.domain.queue import version_of
 from cogyard.domain.values import InstanceId, JsonObject, QueueId, VersionId
 
+RESTARTED = "the server was restarted"
+"""Why an instance failed that was there when its server died: it tells nothing against the version."""
+
 
 class InstanceState(StrEnum):
     """Where in its life an instance is."""
