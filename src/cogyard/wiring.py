@@ -121,7 +121,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         files = await asyncio.to_thread(FolderFiles, data / "files")
         signer = LinkSigner(await store.get_secret("links", new_signing_key))
         environments = Environments(data / "environments", data / "cache" / "uv", find_uv(), os.environ)
-        builder = FolderBuilder(environments, data / "sources", data / "builds")
+        builder = FolderBuilder(environments, data / "sources", data / "builds", data / "cache" / "weights")
         await builder.clean_up()
         ports: dict[InstanceId, int] = {}
         policy = _policy(settings, lambda: frozenset(ports[one.id] for one in placement.instances() if one.id in ports))

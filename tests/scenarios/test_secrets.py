@@ -280,7 +280,7 @@ def test_no_command_line_on_this_machine_holds_it(keeper: Yard, reference: str) 
         lines = [line for one in psutil.process_iter(["cmdline"]) for line in one.info["cmdline"] or ()]
         http.post(f"/predictions/{waiting}/cancel")
 
-    assert any("cog.server.http" in line for line in lines)
+    assert any("cogyard_server.py" in line for line in lines)
     assert not [line for line in lines if KEY in line]
 
 

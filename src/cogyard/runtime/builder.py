@@ -31,10 +31,11 @@ from cogyard.domain.catalog import BuildConfig, Version, component
 from cogyard.domain.errors import BuildFailed, StorageFull
 from cogyard.domain.values import FileId, JsonObject, VersionId
 from cogyard.ports import BuildLine, Built
+from cogyard.runtime.bytecode import compile_bytecode
 from cogyard.runtime.environment import Environments, Report
 from cogyard.runtime.requirements import Requirements, requirements_of
 from cogyard.runtime.system_packages import check_system_packages
-from cogyard.runtime.venv import TRAINING
+from cogyard.runtime.venv import TRAINING, WRAPPER
 
 SERVED_SCHEMA = Path(".cog") / "openapi_schema.json"
 """Where the Cog server looks for the schema, relative to the model's folder."""
@@ -52,12 +53,17 @@ class _Read:
 
 
 class FolderBuilder:
-    """Implements `ports.Builder`. Sources of versions stand below `sources`, work in progress below `work`."""
+    """Implements `ports.Builder`.
 
-    def __init__(self, environments: Environments, sources: Path, work: Path) -> None:
+    Sources of versions stand below `sources`, what their instances fetched and share below `caches`, work in progress
+    below `work`.
+    """
+
+    def __init__(self, environments: Environments, sources: Path, work: Path, caches: Path) -> None:
         self._environments = environments
         self._sources = sources
         self._work = work
+        self._caches = caches
         self._keeping = asyncio.Lock()
 
     async def clean_up(self) -> None:
@@ -93,6 +99,7 @@ class FolderBuilder:
         async with self._environments.hold(read.requirements, folder, report):
             schema = read.schema or await self._import_schema(folder, read)
             version = _version_id(digest, read.requirements.digest, schema)
+            await compile_bytecode(self._environments.python(read.requirements.digest), [folder, WRAPPER.parent])
             async with self._keeping:  # the same folder may be pushed twice at once
                 await asyncio.to_thread(self._keep, folder, version, schema)
         await report(BuildLine("version", f"version {version[:12]} is built"))
@@ -159,6 +166,7 @@ class FolderBuilder:
         """See `ports.Builder`. Its environment stays: others may use it, and it costs nothing that is not shared."""
         for suffix in ("", TRAINING):
             await asyncio.to_thread(shutil.rmtree, self._sources / f"{version}{suffix}", ignore_errors=True)
+        await asyncio.to_thread(shutil.rmtree, self._caches / version, ignore_errors=True)
 
 
 def _read(folder: Path) -> _Read:

@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cogyard.domain.catalog import Version
+from cogyard.domain.hardware import Share
 from cogyard.ports import Launch, Place
 from cogyard.runtime.environment import Environments
 
 WRAPPER = Path(__file__).parent / "wrapper" / "cogyard_wrapper.py"
+
+SERVER = WRAPPER.with_name("cogyard_server.py")
 
 TRAINING = ".train"
 """Suffix of the folder in which a version trains: the same files, with the training's schema where Cog looks."""
@@ -16,8 +19,18 @@ TRAINING = ".train"
 EVENTS_AHEAD = 32_768
 """Events that a model may be ahead of us; the Cog server's own 1,024 are a few milliseconds of printing."""
 
+THREAD_LIMITS = (
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+)
+"""Variables by which numerical libraries are told how many threads to use; they would take a thread a processor."""
+
 PASSED_ON = (
-    "CUDA_VISIBLE_DEVICES",
     "HF_HUB_OFFLINE",
     "HTTP_PROXY",
     "HTTPS_PROXY",
@@ -47,14 +60,18 @@ class VenvRuntime:
         weights: Path | None = None,
         secrets: Mapping[str, str] | None = None,
     ) -> Launch:
-        """See `ports.Runtime`."""
+        """See `ports.Runtime`. Makes the cache's folder. Blocking."""
+        place.cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         config = version.config
         bin_folder = self._environments.python(version.environment_digest).parent
         name = "train" if train else "AsyncPredictor" if config.is_async else "Predictor"
         environment = {
             **{name: self._variables[name] for name in PASSED_ON if name in self._variables},
+            **dict.fromkeys(THREAD_LIMITS, str(place.share.cpus)),
+            **_caches(place.cache),
             **config.environment,
             **(secrets or {}),
+            **_devices(place.share),
             "PATH": f"{bin_folder}:/usr/local/bin:/usr/bin:/bin",
             "VIRTUAL_ENV": str(bin_folder.parent),
             "HOME": str(place.scratch / "home"),
@@ -66,6 +83,7 @@ class VenvRuntime:
             "COG_STREAM_HISTORY_CAPACITY": str(EVENTS_AHEAD),
             "COG_MAX_CONCURRENCY": str(config.concurrency),
             "COG_TRAIN_TYPE_STUB" if train else "COG_PREDICT_TYPE_STUB": f"{WRAPPER}:{name}",
+            "COGYARD_COG": version.cog_version,
             "COGYARD_PREDICT": config.predict,
             "COGYARD_SPOOL": str(place.scratch / "spool"),
             "COGYARD_NONCE": place.nonce,
@@ -75,10 +93,29 @@ class VenvRuntime:
             environment["COGYARD_TRAIN"] = config.train
         if weights is not None:
             environment["COG_WEIGHTS"] = str(weights)
-        mode = ("--x-mode", "train") if train else ()
+        mode = ("train",) if train else ()
         return Launch(
-            command=(str(bin_folder / "python"), "-m", "cog.server.http", "--host", "127.0.0.1", *mode),
+            command=(str(bin_folder / "python"), str(SERVER), *mode),
             environment=environment,
             folder=self._sources / (f"{version.id}{TRAINING}" if train else version.id),
             share=place.share,
         )
+
+
+def _devices(share: Share) -> dict[str, str]:
+    """What shows a process its own devices and no others; counted as the machine's tools count them."""
+    indexes = ",".join(map(str, share.gpus))
+    return {
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "CUDA_VISIBLE_DEVICES": indexes,
+        "NVIDIA_VISIBLE_DEVICES": indexes or "void",
+    }
+
+
+def _caches(folder: Path) -> dict[str, str]:
+    """Where libraries keep the weights that they fetch."""
+    return {
+        "XDG_CACHE_HOME": str(folder),
+        "HF_HOME": str(folder / "huggingface"),
+        "TORCH_HOME": str(folder / "torch"),
+    }
