@@ -25,6 +25,9 @@ from cogyard.ports import (
 
 PAGE_SIZE = 25
 
+MOST_PRIORITY = 100
+"""A release's priority is between this and its negative."""
+
 UNUSED_FOR = timedelta(minutes=15)
 """How long nobody may have used a deployment that is deleted (§6.2)."""
 
@@ -50,6 +53,7 @@ class ReleaseChange:
     hardware: str | None = None
     min_instances: int | None = None
     max_instances: int | None = None
+    priority: int | None = None
 
 
 class Deployments:
@@ -62,12 +66,15 @@ class Deployments:
         clock: Clock,
         limits: InstanceLimits,
         has_instances: Callable[[DeploymentId], bool],
+        fits: Callable[[str, int], str | None],
     ) -> None:
+        """`fits` says, in a sentence, why so many instances of a kind of hardware can never be held together."""
         self._store = store
         self._bus = bus
         self._clock = clock
         self._limits = limits
         self._has_instances = has_instances
+        self._fits = fits
 
     async def create(self, caller: Caller, name: str, wanted: ReleaseChange) -> Deployment:
         """A new deployment of the caller's with its first release. Raises `InvalidResource`, `Conflict`."""
@@ -115,10 +122,15 @@ class Deployments:
             changed = await self._changed(caller, current, wanted)
             if changed.is_same(current):
                 return deployment
-            new = replace(changed, number=current.number + 1, created_at=self._clock.now(), created_by=caller)
-            if await self._store.add_release(deployment.id, new):
-                return await self._released(replace(deployment, current=new))
-            deployment = await self.get(caller, owner, name)  # another change was quicker; this one comes on top
+            at, number = self._clock.now(), current.number + 1
+            new = replace(changed, number=number, created_at=at, created_by=caller, note=None)
+            is_released = await self._store.add_release(deployment.id, new)
+            deployment = await self.get(caller, owner, name)
+            if is_released:
+                released = replace(deployment, current=new)  # whatever came after it
+                await self._released(released)
+                return released
+            # another change was quicker; this one comes on top
 
     async def roll_back(self, caller: Caller, owner: str, name: str, number: int) -> Deployment:
         """Release it anew as an earlier release had it. Raises `NotFound`, `InvalidResource`."""
@@ -138,6 +150,7 @@ class Deployments:
                 hardware=old.hardware,
                 min_instances=old.min_instances,
                 max_instances=old.max_instances,
+                priority=old.priority,
             ),
         )
 
@@ -153,11 +166,10 @@ class Deployments:
                 f"{deployment.full_name} is not offline: set min_instances and max_instances to 0 and wait until its "
                 "instances have stopped."
             )
-        if deployment.used_at is not None and self._clock.now() - deployment.used_at < UNUSED_FOR:
+        if not await self._store.delete_deployment(deployment.id, self._clock.now() - UNUSED_FOR):
             raise InvalidRequest(
                 f"{deployment.full_name} was used less than {UNUSED_FOR.seconds // 60} minutes ago; try again later."
             )
-        await self._store.delete_deployment(deployment.id)
 
     async def _changed(self, caller: Caller, release: Release, wanted: ReleaseChange) -> Release:
         """The release with the changes. Raises `InvalidResource` naming the field at fault."""
@@ -169,6 +181,7 @@ class Deployments:
             hardware=release.hardware if wanted.hardware is None else wanted.hardware,
             min_instances=release.min_instances if wanted.min_instances is None else wanted.min_instances,
             max_instances=release.max_instances if wanted.max_instances is None else wanted.max_instances,
+            priority=release.priority if wanted.priority is None else wanted.priority,
         )
         check_hardware(changed.hardware)
         for field, value, most in (
@@ -177,8 +190,15 @@ class Deployments:
         ):
             if not 0 <= value <= most:
                 raise InvalidResource(field, f"must be between 0 and {most}")
+        if not -MOST_PRIORITY <= changed.priority <= MOST_PRIORITY:
+            raise InvalidResource("priority", f"must be between -{MOST_PRIORITY} and {MOST_PRIORITY}")
         if changed.max_instances < changed.min_instances:
             raise InvalidResource("max_instances", "must be greater than or equal to min_instances")
+        needs = (changed.hardware, changed.min_instances)
+        if needs != (release.hardware, release.min_instances) and changed.min_instances > 0:
+            reason = self._fits(*needs)
+            if reason is not None:
+                raise InvalidResource("min_instances", reason)
         return changed
 
     async def _version(self, caller: Caller, name: str, version: str) -> VersionId:
@@ -194,11 +214,10 @@ class Deployments:
             raise InvalidResource("version", f"{model.full_name} has no version {version[:80]!r}")
         return found.id
 
-    async def _released(self, deployment: Deployment) -> Deployment:
+    async def _released(self, deployment: Deployment) -> None:
         """Tell the scheduler; what runs on a deployment that is now disabled is canceled (§6.3)."""
-        self._bus.publish(("queue", deployment.queue))
+        self._bus.publish(("queue", deployment.next_queue))
         if deployment.current.is_disabled:
             # admins may use the deployments of others, so whoever made them
             wanted = PredictionFilter(account=None, kind=None, deployment=deployment.full_name, is_unfinished=True)
             await cancel_all(self._store, self._bus, self._clock, wanted)
-        return deployment

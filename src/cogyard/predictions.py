@@ -11,8 +11,8 @@ from typing import Protocol
 from cogyard.creation import NewPrediction, store_new
 from cogyard.domain.account import Caller
 from cogyard.domain.catalog import Model, Reference, Version, check_token, may_see, parse_reference
-from cogyard.domain.deployment import may_use
-from cogyard.domain.errors import Disabled, InvalidVersion, NotFound
+from cogyard.domain.deployment import disabled, may_use
+from cogyard.domain.errors import InvalidVersion, NotFound
 from cogyard.domain.events import CancelRequested
 from cogyard.domain.prediction import Prediction, PredictionKind
 from cogyard.domain.queue import model_queue
@@ -108,16 +108,16 @@ class Predictions:
         return await self._create(caller, self._on_model(model, version), wanted)
 
     async def create_for_deployment(self, caller: Caller, owner: str, name: str, wanted: NewPrediction) -> Prediction:
-        """The same for one of the caller's deployments, by its current release.
+        """The same for one of the caller's deployments, by the release that serves now.
 
         Raises `NotFound`, `Disabled`, `InvalidFields`, `Conflict`, `BudgetUsedUp`.
         """
         deployment = await self._store.get_deployment(owner, name)
         if deployment is None or not may_use(caller, deployment):
             raise NotFound
-        release = deployment.current
-        if release.is_disabled:
-            raise Disabled(f"{deployment.full_name} is disabled: set its max_instances to 1 or more to use it.")
+        if deployment.current.is_disabled:
+            raise disabled(deployment.full_name)
+        release = deployment.serving
         version = await self._store.get_version(release.version)
         if version is None:
             raise NotFound

@@ -62,6 +62,7 @@ from cogyard.models import Models
 from cogyard.placement.local import LocalPlacement
 from cogyard.ports import Launch, Place, Rate
 from cogyard.predictions import Predictions
+from cogyard.rollout import Rollout
 from cogyard.runtime.builder import FolderBuilder
 from cogyard.runtime.environment import Environments, find_uv
 from cogyard.runtime.venv import VenvRuntime
@@ -140,6 +141,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
         for lot in await asyncio.to_thread(spooled):
             await asyncio.to_thread(clean_up_spool, await store.get_predictions(lot))
+        rollout = Rollout(store, bus, clock, lambda: placement.instances())  # noqa: PLW0108 - it is made below
         around = Surroundings(
             store=store,
             bus=bus,
@@ -149,6 +151,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
             prepare=_prepare,
             open_input=partial(open_inputs, vault),
             graduate=trainings.graduate,
+            setup_failed=rollout.setup_failed,
             new_file_id=lambda: new_file_id(clock.now()),
             content_type=content_type_of,
             setup_timeout=timedelta(seconds=settings.setup_timeout),
@@ -205,6 +208,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
             "timekeeper": Timekeeper(store, bus, clock).run(),
             "webhooks": webhooks.run(),
             "meter": meter.run(),
+            "rollout": rollout.run(),
         }
         if embeddings is not None:
             services["embeddings"] = embeddings.run()
@@ -231,6 +235,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
                         max_instances=settings.deployment_max_instances,
                     ),
                     lambda deployment: any(deployment_of(one.queue) == deployment for one in placement.instances()),
+                    lambda _hardware, _count: None,
                 ),
                 predictions=predictions,
                 trainings=trainings,

@@ -25,6 +25,7 @@ _CHANGEABLE: JsonObject = {
     "hardware": _TEXT,
     "min_instances": _COUNT,
     "max_instances": _COUNT,
+    "priority": _COUNT,
 }
 _CREATE: JsonObject = {
     "type": "object",
@@ -93,7 +94,7 @@ class _Deployments:
     async def releases(self, request: Request, caller: Caller) -> Response:
         page = await self.yard.deployments.releases(caller, *_named(request), parse_page(request, PAGE_SIZE))
         wire = self.yard.wire(request)
-        return self.yard.page(request, page, [wire.release(row) for row in page.items])
+        return self.yard.page(request, page, [{**wire.release(row), "note": row.note} for row in page.items])
 
     async def roll_back(self, request: Request, caller: Caller) -> Response:
         owner, name = _named(request)
@@ -118,6 +119,7 @@ def _change(body: JsonObject) -> ReleaseChange:
         hardware=_text(body, "hardware"),
         min_instances=_count(body, "min_instances"),
         max_instances=_count(body, "max_instances"),
+        priority=_count(body, "priority"),
     )
 
 

@@ -10,6 +10,12 @@ _URI: JsonObject = {"type": "string", "format": "uri"}
 _OBJECT: JsonObject = {"type": "object"}
 _EVENTS: JsonObject = {"type": "array", "items": {"type": "string", "enum": ["start", "output", "logs", "completed"]}}
 _COUNT: JsonObject = {"type": "integer", "minimum": 0}
+_PRIORITY: JsonObject = {
+    "type": "integer",
+    "minimum": -100,
+    "maximum": 100,
+    "description": "Among those that wait for hardware, who has more of it comes first. An extension.",
+}
 _NAME: JsonObject = {"type": "string", "pattern": "^[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$"}
 _DURATION: JsonObject = {"type": "string", "pattern": "^([0-9]+h)?([0-9]+m)?([0-9]+s?)?$"}
 _HEX: JsonObject = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
@@ -108,7 +114,9 @@ SCHEMAS: JsonObject = {
             hardware=_TEXT,
             min_instances={"type": "integer"},
             max_instances={"type": "integer"},
+            priority=_PRIORITY,
         ),
+        note={**_MAYBE_TEXT, "description": "Why it was made, where nobody asked for it."},
     ),
     "DeploymentRequest": object_of(
         ["name", "model", "version", "hardware", "min_instances", "max_instances"],
@@ -118,8 +126,11 @@ SCHEMAS: JsonObject = {
         hardware=_TEXT,
         min_instances=_COUNT,
         max_instances=_COUNT,
+        priority=_PRIORITY,
     ),
-    "DeploymentChange": object_of([], version=_HEX, hardware=_TEXT, min_instances=_COUNT, max_instances=_COUNT),
+    "DeploymentChange": object_of(
+        [], version=_HEX, hardware=_TEXT, min_instances=_COUNT, max_instances=_COUNT, priority=_PRIORITY
+    ),
     "RollbackRequest": object_of(["number"], number={"type": "integer", "minimum": 1}),
     "CollectionItem": object_of(["name", "slug", "description"], name=_TEXT, slug=_TEXT, description=_TEXT),
     "Collection": object_of(

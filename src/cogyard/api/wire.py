@@ -136,19 +136,25 @@ class Wire:
         }
 
     def release(self, release: Release) -> dict[str, object]:
-        """§6.1."""
-        return {
+        """§6.1, and what is an extension only where there is something of it: `priority`, and `note`."""
+        configuration: JsonObject = {
+            "hardware": release.hardware,
+            "min_instances": release.min_instances,
+            "max_instances": release.max_instances,
+        }
+        if release.priority:
+            configuration["priority"] = release.priority
+        shown: dict[str, object] = {
             "number": release.number,
             "model": release.model,
             "version": release.version,
             "created_at": release.created_at,
             "created_by": self.account(release.created_by),
-            "configuration": {
-                "hardware": release.hardware,
-                "min_instances": release.min_instances,
-                "max_instances": release.max_instances,
-            },
+            "configuration": configuration,
         }
+        if release.note is not None:
+            shown["note"] = release.note
+        return shown
 
     def delivery(self, delivery: Delivery) -> dict[str, object]:
         """An extension of ours."""

@@ -108,7 +108,8 @@ class Director:
         """End what waits for a version that does not come up; a mere crash gives it another attempt instead."""
         now = self._around.clock.now()
         self._log.warning("instance.setup_failed", reason=str(failure), died=failure.died)
-        for waiting in await self._around.store.waiting(self.instance.queue):
+        is_answered = await self._around.setup_failed(self.instance.queue, str(failure), died=failure.died)
+        for waiting in () if is_answered else await self._around.store.waiting(self.instance.queue):
             events: list[Event] = [Log(text=failure.logs)] if failure.logs else []
             if failure.died:
                 events.append(Interrupted(at=now, reason=f"setup: {failure}"))

@@ -16,7 +16,7 @@ from cogyard.domain.errors import CogyardError, StorageFull
 from cogyard.domain.events import Canceled, CancelRequested, Event, Failed, Interrupted, Output, Succeeded
 from cogyard.domain.file import Content, File, FileKind
 from cogyard.domain.prediction import Prediction, PredictionKind
-from cogyard.domain.values import FileId, JsonObject
+from cogyard.domain.values import FileId, JsonObject, QueueId
 from cogyard.instances.driver import Driver, DriverEvent, Produced
 from cogyard.instances.inputs import InputFiles
 from cogyard.instances.recorder import Fenced, Recorder
@@ -29,6 +29,14 @@ CANCEL_POLL = 1.0
 
 class DirectorStore(ClaimStore, InstanceStore, PredictionStore, FileStore, Protocol):
     """What a director needs of the store."""
+
+
+class SetupAnswer(Protocol):
+    """What answers a failed setup."""
+
+    async def __call__(self, queue: QueueId, reason: str, *, died: bool) -> bool:
+        """True when what waited in the queue waits elsewhere now, and is not to be failed."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +53,7 @@ class Surroundings:
     open_input: Callable[[Prediction], JsonObject]
     #: what follows when a training's function has returned
     graduate: Callable[[Prediction], Awaitable[list[Event]]]
+    setup_failed: SetupAnswer
     new_file_id: Callable[[], FileId]
     content_type: Callable[[Path], str]
     setup_timeout: timedelta

@@ -10,8 +10,9 @@ from cogyard.domain.catalog import Alias, Collection, Model, Version
 from cogyard.domain.deployment import Deployment, Release
 from cogyard.domain.meaning import Vector
 from cogyard.domain.prediction import Prediction
+from cogyard.domain.rollout import Answer, Standing
 from cogyard.domain.schedule import Target
-from cogyard.domain.values import AccountId, DeploymentId, ModelId, PredictionId, VersionId
+from cogyard.domain.values import AccountId, DeploymentId, ModelId, PredictionId, QueueId, VersionId
 from cogyard.ports.paging import Page, PageRequest
 
 
@@ -186,15 +187,18 @@ class DeploymentStore(Protocol):
         ...
 
     async def add_release(self, deployment: DeploymentId, release: Release) -> bool:
-        """Make it the current one; False, and nothing stored, when another release has its number."""
+        """Make it the current one; False, and nothing stored, when another release has its number.
+
+        The former one goes on to serve where `domain.rollout.former_after` says so.
+        """
         ...
 
     async def list_releases(self, deployment: DeploymentId, page: PageRequest) -> Page[Release]:
         """Newest first."""
         ...
 
-    async def delete_deployment(self, deployment: DeploymentId) -> None:
-        """Delete it with its releases."""
+    async def delete_deployment(self, deployment: DeploymentId, unused_since: datetime) -> bool:
+        """Delete it with its releases; False, and nothing done, when it was used since a time."""
         ...
 
     async def targets(self, official_instances: int, official_most: int) -> Sequence[Target]:
@@ -202,4 +206,39 @@ class DeploymentStore(Protocol):
 
         For an account that is disabled, or whose budget of money is used up, nothing is kept; what waits is run.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """Predictions that wait in another queue than before."""
+
+    queue: QueueId
+    predictions: Sequence[PredictionId]
+
+
+class RolloutStore(Protocol):
+    """Deployments on their way from one release to the next."""
+
+    async def rolling_deployments(self) -> Sequence[Deployment]:
+        """Those whose current release does not serve yet."""
+        ...
+
+    async def finish_roll(self, deployment: DeploymentId, number: int) -> bool:
+        """Let its release of that number serve; False when another one is current, or when it serves already."""
+        ...
+
+    async def standing(self, deployment: DeploymentId) -> Standing | None:
+        """All that the answer to a failed setup depends on; None when it was deleted."""
+        ...
+
+    async def settle_failure(self, before: Deployment, queue: QueueId, answer: Answer) -> Moved | None:
+        """Make the release that follows a failed setup, if one does, and move what waits in the failed `queue`.
+
+        None, and nothing done, when the deployment's releases are not those of `before` any more.
+        """
+        ...
+
+    async def disabled_deployments(self) -> Sequence[str]:
+        """`owner/name` of those that are disabled and have an unfinished prediction."""
         ...

@@ -4,11 +4,24 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
-from cogyard.domain.deployment import Deployment, Release
-from cogyard.domain.errors import Conflict
-from cogyard.domain.queue import deployment_queue, model_queue
+from cogyard.domain.deployment import Deployment, Release, disabled
+from cogyard.domain.errors import Conflict, NotFound
+from cogyard.domain.prediction import Prediction
+from cogyard.domain.queue import deployment_of, deployment_queue, model_queue
+from cogyard.domain.rollout import Past, former_after
 from cogyard.domain.schedule import Target
 from cogyard.domain.values import AccountId, DeploymentId, QueueId, VersionId
 from cogyard.ids import new_mark
@@ -18,7 +31,7 @@ from cogyard.store.account_tables import IS_OUT, accounts
 from cogyard.store.accounts import get_by_id as get_account_by_id
 from cogyard.store.paging import cut
 from cogyard.store.rows import from_release, to_deployment, to_release
-from cogyard.store.tables import IS_CURRENT, deployments, model_versions, models, releases
+from cogyard.store.tables import IS_CURRENT, IS_USED, deployments, model_versions, models, releases
 
 _D, _R = deployments.c, releases.c
 _WHOLE: Select[Any] = select(
@@ -29,8 +42,11 @@ _WHOLE: Select[Any] = select(
     _D.name,
     _D.used_at,
     _D.secrets_mark,
+    _D.serving_release,
     releases,
 ).join(releases, IS_CURRENT)
+_LIMIT = select(_R.max_instances).join(deployments, IS_CURRENT).where(_D.id == bindparam("deployment_is"))
+_NOTE_USE = update(deployments).where(_D.id == bindparam("deployment_is")).values(used_at=bindparam("at"))
 
 
 def create(connection: Connection, deployment: Deployment) -> Deployment:
@@ -48,12 +64,18 @@ def create(connection: Connection, deployment: Deployment) -> Deployment:
     }
     number = connection.execute(insert(deployments).returning(_D.id), values).scalar_one()
     connection.execute(insert(releases), {**from_release(deployment.current), "deployment": number})
-    return _one(connection, _WHOLE.where(_D.id == number)) or deployment
+    return _first(connection, _D.id == number) or deployment
 
 
 def get(connection: Connection, owner: str, name: str) -> Deployment | None:
     """By name, in any letter case."""
-    return _one(connection, _WHOLE.where(_D.key == f"{owner}/{name}".lower()))
+    return _first(connection, _D.key == f"{owner}/{name}".lower())
+
+
+def several(connection: Connection, *conditions: ColumnElement[bool]) -> Sequence[Deployment]:
+    """Those that fulfil the conditions."""
+    rows = connection.execute(_WHOLE.where(*conditions).order_by(_D.id)).mappings().all()
+    return [_whole(connection, row) for row in rows]
 
 
 def page(
@@ -64,18 +86,24 @@ def page(
     if models_named is not None:
         wanted = wanted.where(func.lower(_R.model).in_(models_named))
     rows, neighbours = cut(connection, wanted, (_D.id,), request)
-    return Page([to_deployment(row, get_account_by_id(connection, row["created_by"])) for row in rows], *neighbours)
+    return Page([_whole(connection, row) for row in rows], *neighbours)
 
 
-def release(connection: Connection, deployment: DeploymentId, new: Release) -> bool:
-    """Make `new` the current release; False when another one was quicker."""
-    mine = update(deployments).where(_D.id == deployment, _D.current_release == new.number - 1)
-    before = _one(connection, _WHOLE.where(_D.id == deployment))
-    if before is None or connection.execute(mine.values(current_release=new.number)).rowcount != 1:
+def release(connection: Connection, deployment: DeploymentId, new: Release, past: Past | None) -> bool:
+    """Make `new` the current release; False when another one was quicker.
+
+    What serves until it is set up goes by what became of the deployment's instances; without that, the new one does.
+    """
+    before = _first(connection, _D.id == deployment)
+    if before is None or before.current.number != new.number - 1:
         return False
+    former = None if past is None else former_after(before, new, past)
+    mine = update(deployments).where(_D.id == deployment)
+    numbers = {"current_release": new.number, "serving_release": None if former is None else former.number}
+    connection.execute(mine.values(**numbers))
     if new.model.lower() != before.current.model.lower():
         # another model may have the same version and other secrets
-        connection.execute(update(deployments).where(_D.id == deployment).values(secrets_mark=new_mark()))
+        connection.execute(mine.values(secrets_mark=new_mark()))
     connection.execute(insert(releases), {**from_release(new), "deployment": deployment})
     return True
 
@@ -86,16 +114,36 @@ def releases_of(connection: Connection, deployment: DeploymentId, request: PageR
     return Page([to_release(row, get_account_by_id(connection, row["created_by"])) for row in rows], *neighbours)
 
 
-def remove(connection: Connection, deployment: DeploymentId) -> None:
-    """Delete it with its releases."""
+def remove(connection: Connection, deployment: DeploymentId, unused_since: datetime) -> bool:
+    """Delete it with its releases; False when it was used since a time."""
+    used = select(_D.id).where(_D.id == deployment, _D.used_at >= unused_since)
+    if connection.execute(used).first() is not None:
+        return False
     connection.execute(delete(releases).where(_R.deployment == deployment))
     connection.execute(delete(deployments).where(_D.id == deployment))
+    return True
+
+
+def admit(connection: Connection, new: Prediction) -> None:
+    """Note that the deployment of a new prediction is used.
+
+    Raises `NotFound`, `Disabled` when it was deleted or disabled since it was asked.
+    """
+    deployment = deployment_of(new.queue)
+    if deployment is None or new.deployment is None:
+        return
+    most = connection.execute(_LIMIT, {"deployment_is": deployment}).scalar_one_or_none()
+    if most is None:
+        raise NotFound
+    if most == 0:
+        raise disabled(new.deployment)
+    connection.execute(_NOTE_USE, {"deployment_is": deployment, "at": new.created_at})
 
 
 def is_deployed(connection: Connection, version: VersionId) -> bool:
-    """Whether a deployment's current release runs the version."""
-    current = select(_D.id).join(releases, IS_CURRENT).where(_R.version == version)
-    return connection.execute(current.limit(1)).first() is not None
+    """Whether a deployment runs the version."""
+    used = select(_D.id).join(releases, IS_USED).where(_R.version == version)
+    return connection.execute(used.limit(1)).first() is not None
 
 
 def targets(connection: Connection, official_instances: int, official_most: int, at: datetime) -> Sequence[Target]:
@@ -109,7 +157,7 @@ def targets(connection: Connection, official_instances: int, official_most: int,
     ]
     broke = budgets.used_up(connection, at)
     columns = (_D.id, _D.account, _D.secrets_mark, _R.version, _R.min_instances, _R.max_instances)
-    current = select(*columns, IS_OUT.label("is_out")).join(releases, IS_CURRENT)
+    current = select(*columns, IS_OUT.label("is_out")).join(releases, IS_USED)
     current = current.join(accounts, accounts.c.id == _D.account).where(_R.max_instances > 0)
     for row in connection.execute(current):
         queue = deployment_queue(row.id, row.version, row.secrets_mark)
@@ -127,6 +175,14 @@ def _secretive(connection: Connection, known: Collection[QueueId]) -> list[Targe
     return [Target(queue=queue, min_instances=0, max_instances=1) for queue in queues if queue not in known]
 
 
-def _one(connection: Connection, wanted: Select[Any]) -> Deployment | None:
-    row = connection.execute(wanted).mappings().one_or_none()
-    return None if row is None else to_deployment(row, get_account_by_id(connection, row["created_by"]))
+def _first(connection: Connection, condition: ColumnElement[bool]) -> Deployment | None:
+    return next(iter(several(connection, condition)), None)
+
+
+def _whole(connection: Connection, row: RowMapping) -> Deployment:
+    former, serving = None, row["serving_release"]
+    if serving is not None:
+        mine = select(releases).where(_R.deployment == row["deployment_id"], _R.number == serving)
+        found = connection.execute(mine).mappings().one()
+        former = to_release(found, get_account_by_id(connection, found["created_by"]))
+    return to_deployment(row, get_account_by_id(connection, row["created_by"]), former)

@@ -30,11 +30,11 @@ from cogyard.domain.turns import Turns
 from cogyard.domain.values import AccountId, InstanceId, PredictionId, QueueId
 from cogyard.domain.webhook import durable_events
 from cogyard.ports import Once, Page, PageRequest, PredictionFilter
-from cogyard.store import budgets, deliveries, usage
+from cogyard.store import budgets, deliveries, deployments, usage
 from cogyard.store.account_tables import IS_OUT, accounts
 from cogyard.store.paging import cut
 from cogyard.store.rows import Values, from_prediction, to_prediction
-from cogyard.store.tables import chunks, creations, deployments, examples, files, models, predictions
+from cogyard.store.tables import chunks, creations, examples, files, models, predictions
 
 _C = predictions.c
 _INSERT = insert(predictions).returning(_C.sequence)
@@ -76,20 +76,19 @@ _INSERT_CHUNK = insert(chunks)
 def create(connection: Connection, prediction: Prediction, once: Once | None) -> Prediction:
     """Store a new prediction, or find the one that the same request made before.
 
-    Raises `Conflict`, `BudgetExceeded`, `Unauthenticated` when its account was disabled since it was asked.
+    Raises `Conflict`, `BudgetExceeded`; `Unauthenticated`, `Disabled`, `NotFound` when its account or deployment was
+    disabled, or its deployment deleted, since it was asked.
     """
     if connection.execute(_IS_OUT_NOW, {"account_is": prediction.account}).scalar_one_or_none() is not None:
         raise Unauthenticated(f"The account that asked for {prediction.id} is disabled.")
     made = None if once is None else _made_before(connection, prediction.account, once)
     if made is not None:
         return made
+    deployments.admit(connection, prediction)
     if held := budgets.admit(connection, prediction):
         prediction = replace(prediction, **held)
     sequence: int = connection.execute(_INSERT, from_prediction(prediction)).scalar_one()
     connection.execute(_COUNT_RUN, {"model_key": prediction.model.lower()})
-    if prediction.deployment is not None:
-        used = update(deployments).where(deployments.c.key == prediction.deployment.lower())
-        connection.execute(used.values(used_at=prediction.created_at))
     if once is not None:
         _note_creation(connection, prediction, once)
     return replace(prediction, sequence=sequence)

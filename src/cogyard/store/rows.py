@@ -121,13 +121,14 @@ def to_instance(row: RowMapping) -> Instance:
     return Instance(state=InstanceState(row["state"]), share=held, **fields)
 
 
-def to_deployment(row: RowMapping, created_by: Account) -> Deployment:
-    """A deployment, of its row joined with that of its current release."""
+def to_deployment(row: RowMapping, created_by: Account, former: Release | None) -> Deployment:
+    """A deployment, of its row joined with that of its current release, and of the one that still serves."""
     names = ("account", "owner", "name", "used_at", "secrets_mark")
     return Deployment(
         id=row["deployment_id"],
         created_at=row["deployment_created_at"],
         current=to_release(row, created_by),
+        former=former,
         **{name: row[name] for name in names},
     )
 

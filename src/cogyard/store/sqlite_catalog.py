@@ -9,15 +9,16 @@ from cogyard.domain.catalog import Alias, Collection, Model, Version
 from cogyard.domain.deployment import Deployment, Release
 from cogyard.domain.meaning import Vector
 from cogyard.domain.prediction import Prediction
+from cogyard.domain.rollout import Answer, Standing
 from cogyard.domain.schedule import Target
-from cogyard.domain.values import AccountId, DeploymentId, ModelId, PredictionId, VersionId
-from cogyard.ports import Clock, ModelOrder, Page, PageRequest, VersionUsers
-from cogyard.store import aliases, catalog, collections, deployments, search, vectors
+from cogyard.domain.values import AccountId, DeploymentId, ModelId, PredictionId, QueueId, VersionId
+from cogyard.ports import Clock, ModelOrder, Moved, Page, PageRequest, VersionUsers
+from cogyard.store import aliases, catalog, collections, deployments, rollout, search, vectors
 from cogyard.store.sqlite_core import SqliteCore
 
 
 class SqliteCatalog(SqliteCore):
-    """Implements `ports.CatalogStore`, `VectorStore`, `CollectionStore`, `DeploymentStore`."""
+    """Implements `ports.CatalogStore`, `VectorStore`, `CollectionStore`, `DeploymentStore`, `RolloutStore`."""
 
     def __init__(self, path: Path, clock: Clock, lock: TextIO) -> None:
         super().__init__(path, clock, lock)
@@ -175,15 +176,35 @@ class SqliteCatalog(SqliteCore):
 
     async def add_release(self, deployment: DeploymentId, release: Release) -> bool:
         """See `ports.DeploymentStore`."""
-        return await self._write(deployments.release, deployment, release)
+        return await self._write(rollout.release, deployment, release)
 
     async def list_releases(self, deployment: DeploymentId, page: PageRequest) -> Page[Release]:
         """See `ports.DeploymentStore`."""
         return await self._read(deployments.releases_of, deployment, page)
 
-    async def delete_deployment(self, deployment: DeploymentId) -> None:
+    async def delete_deployment(self, deployment: DeploymentId, unused_since: datetime) -> bool:
         """See `ports.DeploymentStore`."""
-        await self._write(deployments.remove, deployment)
+        return await self._write(deployments.remove, deployment, unused_since)
+
+    async def rolling_deployments(self) -> Sequence[Deployment]:
+        """See `ports.RolloutStore`."""
+        return await self._read(rollout.rolling)
+
+    async def finish_roll(self, deployment: DeploymentId, number: int) -> bool:
+        """See `ports.RolloutStore`."""
+        return await self._write(rollout.finish, deployment, number)
+
+    async def standing(self, deployment: DeploymentId) -> Standing | None:
+        """See `ports.RolloutStore`."""
+        return await self._read(rollout.standing, deployment)
+
+    async def settle_failure(self, before: Deployment, queue: QueueId, answer: Answer) -> Moved | None:
+        """See `ports.RolloutStore`."""
+        return await self._write(rollout.settle, before, queue, answer)
+
+    async def disabled_deployments(self) -> Sequence[str]:
+        """See `ports.RolloutStore`."""
+        return await self._read(rollout.disabled_names)
 
     async def targets(self, official_instances: int, official_most: int) -> Sequence[Target]:
         """See `ports.DeploymentStore`."""

@@ -264,7 +264,12 @@ releases = Table(
 )
 
 IS_CURRENT = (releases.c.deployment == deployments.c.id) & (releases.c.number == deployments.c.current_release)
-"""Joins a deployment with the release that it runs now."""
+"""Joins a deployment with its current release."""
+
+IS_USED = (releases.c.deployment == deployments.c.id) & releases.c.number.in_(
+    [deployments.c.current_release, deployments.c.serving_release]
+)
+"""Joins a deployment with its current release, and with the one that serves until that is set up."""
 
 collections = Table(
     "collections",
