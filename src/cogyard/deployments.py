@@ -11,7 +11,7 @@ from cogyard.domain.deployment import Deployment, Release, may_use
 from cogyard.domain.errors import InvalidRequest, InvalidResource, NotFound
 from cogyard.domain.values import DeploymentId, VersionId
 from cogyard.endings import cancel_all
-from cogyard.hardware import check_hardware
+from cogyard.hardware import HardwareKinds
 from cogyard.ports import (
     Bus,
     CatalogStore,
@@ -66,15 +66,14 @@ class Deployments:
         clock: Clock,
         limits: InstanceLimits,
         has_instances: Callable[[DeploymentId], bool],
-        fits: Callable[[str, int], str | None],
+        kinds: HardwareKinds,
     ) -> None:
-        """`fits` says, in a sentence, why so many instances of a kind of hardware can never be held together."""
         self._store = store
         self._bus = bus
         self._clock = clock
         self._limits = limits
         self._has_instances = has_instances
-        self._fits = fits
+        self._kinds = kinds
 
     async def create(self, caller: Caller, name: str, wanted: ReleaseChange) -> Deployment:
         """A new deployment of the caller's with its first release. Raises `InvalidResource`, `Conflict`."""
@@ -183,7 +182,7 @@ class Deployments:
             max_instances=release.max_instances if wanted.max_instances is None else wanted.max_instances,
             priority=release.priority if wanted.priority is None else wanted.priority,
         )
-        check_hardware(changed.hardware)
+        self._kinds.check(changed.hardware)
         for field, value, most in (
             ("min_instances", changed.min_instances, self._limits.min_instances),
             ("max_instances", changed.max_instances, self._limits.max_instances),
@@ -196,7 +195,7 @@ class Deployments:
             raise InvalidResource("max_instances", "must be greater than or equal to min_instances")
         needs = (changed.hardware, changed.min_instances)
         if needs != (release.hardware, release.min_instances) and changed.min_instances > 0:
-            reason = self._fits(*needs)
+            reason = self._kinds.misfit(*needs)
             if reason is not None:
                 raise InvalidResource("min_instances", reason)
         return changed

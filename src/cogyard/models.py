@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Protocol
 
 from cogyard.domain.account import Account, AccountKind, Role
@@ -23,7 +22,7 @@ from cogyard.domain.meaning import fuse
 from cogyard.domain.prediction import Prediction, Status
 from cogyard.domain.usage import Prices
 from cogyard.domain.values import JsonObject, ModelId, PredictionId, VersionId
-from cogyard.hardware import check_hardware
+from cogyard.hardware import HardwareKinds
 from cogyard.ports import (
     AccountStore,
     Builder,
@@ -34,6 +33,7 @@ from cogyard.ports import (
     Clock,
     Embedder,
     ModelOrder,
+    Packed,
     Page,
     PageRequest,
     PredictionStore,
@@ -90,10 +90,11 @@ class Models:
         bus: Bus,
         clock: Clock,
         prices: Prices,
+        kinds: HardwareKinds,
         embedder: Embedder | None = None,
     ) -> None:
         """With an `embedder`, models are found by meaning too."""
-        self._prices = prices
+        self._prices, self._kinds = prices, kinds
         self._store = store
         self._embedder = embedder
         self._builder = builder
@@ -105,7 +106,7 @@ class Models:
         if wanted.owner.lower() != caller.username.lower():
             raise Forbidden(f"You may not create models for {wanted.owner}; use your own account, {caller.username}.")
         check_token(caller, f"{wanted.owner}/{wanted.name}")
-        check_hardware(wanted.hardware)
+        self._kinds.check(wanted.hardware)
         return await self._store.create_model(
             Model(
                 id=ModelId(0),
@@ -308,7 +309,7 @@ class Models:
         caller: Account,
         owner: str,
         name: str,
-        archive: Path,
+        packed: Packed,
         report: Callable[[BuildLine], Awaitable[None]],
         *,
         force: bool = False,
@@ -320,7 +321,7 @@ class Models:
         Raises `BreakingChange` for an official model whose callers it would break, unless forced; then it stays.
         """
         await self.may_push(caller, owner, name)
-        built = await self._builder.build(archive, report)
+        built = await self._builder.build(packed, report)
         await check()
         before = await self._store.get_model(owner, name)
         if before is not None:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from cogyard.creation import NewPrediction, store_new
 from cogyard.domain.account import Caller
+from cogyard.domain.batching import key_of
 from cogyard.domain.catalog import Model, Reference, Version, check_token, may_see, parse_reference
 from cogyard.domain.deployment import disabled, may_use
 from cogyard.domain.errors import InvalidVersion, NotFound
@@ -17,7 +18,7 @@ from cogyard.domain.events import CancelRequested
 from cogyard.domain.prediction import Prediction, PredictionKind
 from cogyard.domain.queue import model_queue
 from cogyard.domain.usage import Prices, Tariff
-from cogyard.domain.values import PredictionId, QueueId, VersionId
+from cogyard.domain.values import JsonObject, PredictionId, QueueId, VersionId
 from cogyard.ports import (
     Bus,
     CatalogStore,
@@ -31,7 +32,7 @@ from cogyard.ports import (
     Vault,
 )
 from cogyard.sealing import with_sealed
-from cogyard.validation import Validators
+from cogyard.validation import InputValidator, Validators
 
 PAGE_SIZE = 100
 """Predictions on a page (`api-contract.md` §1.7)."""
@@ -74,7 +75,10 @@ class Predictions:
         community_by_name: bool,
         prices: Prices,
         vault: Vault,
+        expect: Callable[[QueueId], None],
     ) -> None:
+        """`expect` is told of the queue of a prediction that is about to be stored."""
+        self._expect = expect
         self._store = store
         self._bus = bus
         self._clock = clock
@@ -268,8 +272,10 @@ class Predictions:
             hardware=place.tariff.hardware,
             unit=place.tariff.unit,
             price=place.tariff.price,
+            batch_key=_batch_key(version, validator, wanted.input),
         )
         new = with_sealed(self._vault, new, validator.secret_inputs(wanted.input))
+        self._expect(new.queue)
         return await store_new(self._store, self._bus, new, wanted.repetition, self._prices.currency)
 
     def _on_model(self, model: Model, version: Version) -> _Place:
@@ -281,3 +287,11 @@ class Predictions:
             tariff=self._prices.of_model(model),
             is_version_hidden=model.is_official,
         )
+
+
+def _batch_key(version: Version, validator: InputValidator, given: JsonObject) -> str | None:
+    """What may run together. Files and secrets stay apart: the same URL may be one account's to read, not another's."""
+    batch = version.config.batch
+    if batch is None or validator.secret_inputs(given) or validator.file_pointers(given):
+        return None
+    return key_of(batch, validator.prepare(given))

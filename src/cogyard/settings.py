@@ -4,11 +4,12 @@ A flag wins over the environment, the environment over `cogyard.toml` in the dat
 """
 
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -17,11 +18,40 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from cogyard.hardware import HARDWARE
+from cogyard.hardware import WORDS
 from cogyard.settings_paths import default_data_folder
 
 MOST_PRICE = 1000
 """Most that a second may cost: more is a slip of the pen."""
+
+_SKU = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_EXAMPLES = {
+    "hardware_prices": 'the object {"cpu": "0.0001"}',
+    "hardware": 'the object {"cpu-big": {"cpus": 8, "memory_gib": 32}}',
+    "machine_gpus": 'the list [{"name": "RTX 4090", "memory_gib": 24}]',
+}
+_NOTHING = {"machine_gpus": "[]"}
+
+
+class KindSetting(BaseModel):
+    """A kind of hardware of one's own; what is left out is as `cpu` has it. Sizes in GiB."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str | None = Field(None, min_length=1, max_length=100)
+    cpus: int | None = Field(None, ge=1)
+    memory_gib: float | None = Field(None, gt=0)
+    gpus: int = Field(0, ge=0)
+    gpu_memory_gib: float = Field(0, ge=0)
+
+
+class GpuSetting(BaseModel):
+    """A GPU as it is told."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = "GPU"
+    memory_gib: float = Field(gt=0)
 
 
 class Settings(BaseSettings):
@@ -54,7 +84,28 @@ class Settings(BaseSettings):
         None, description="Which addresses file inputs may name: dev while listening on loopback, else lan."
     )
     max_instances: int = Field(4, ge=1, description="Cog servers that may live at once.")
+    machine_cpus: int | None = Field(None, ge=1, description="Processors for models; by default those that there are.")
+    machine_memory: int | None = Field(
+        None, ge=2**20, description="Bytes of memory for models; by default 95 % of what there is."
+    )
+    machine_gpus: Annotated[tuple[GpuSetting, ...] | None, NoDecode] = Field(
+        None,
+        description='GPUs for models, as JSON: [{"name": "RTX 4090", "memory_gib": 24}]; by default those that '
+        "nvidia-smi tells of.",
+    )
+    hardware: Annotated[dict[str, KindSetting], NoDecode] = Field(
+        default_factory=dict,
+        description='More kinds of hardware, as JSON: {"cpu-big": {"cpus": 8, "memory_gib": 32}, "gpu-half": '
+        '{"gpus": 1, "gpu_memory_gib": 12}}.',
+    )
     idle_timeout: float = Field(300.0, ge=0, description="Seconds after which an idle instance stops.")
+    longest_idle: float = Field(
+        1800.0, ge=0, description="Seconds up to which a model's own arrivals may lengthen that, once they are known."
+    )
+    turn: float = Field(
+        15.0, gt=0, description="Seconds that instances may be busy while another model has none and waits."
+    )
+    max_queue: int = Field(20000, ge=1, description="Predictions that may wait for one model or deployment.")
     setup_timeout: float = Field(600.0, gt=0, description="Seconds that a model's setup may take.")
     predict_timeout: float = Field(1800.0, gt=0, description="Seconds that one prediction may run.")
     cancel_grace: float = Field(
@@ -109,22 +160,31 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What the server logs.")
 
-    @field_validator("hardware_prices", mode="before")
+    @field_validator("hardware_prices", "hardware", "machine_gpus", mode="before")
     @classmethod
-    def _parse_prices(cls, given: object) -> object:
+    def _parse_json(cls, given: object, info: ValidationInfo) -> object:
         """From the text of a flag or variable; numbers as they are written."""
         if not isinstance(given, str):
             return given
         try:
-            return json.loads(given or "{}", parse_float=Decimal)
+            return json.loads(given or _NOTHING.get(str(info.field_name), "{}"), parse_float=Decimal)
         except ValueError:
-            raise ValueError('write a JSON object such as {"cpu": "0.0001"}') from None
+            raise ValueError(f"write JSON such as {_EXAMPLES[str(info.field_name)]}") from None
+
+    @field_validator("hardware")
+    @classmethod
+    def _check_kinds(cls, kinds: dict[str, KindSetting]) -> dict[str, KindSetting]:
+        """Every SKU is one that a URL and a line of text can hold."""
+        for sku in kinds:
+            if not _SKU.fullmatch(sku):
+                raise ValueError(f"{sku!r} is no name for hardware: use small letters, digits, '.', '_' and '-'")
+        return kinds
 
     @field_validator("hardware_prices")
     @classmethod
-    def _check_prices(cls, prices: dict[str, Decimal]) -> dict[str, Decimal]:
+    def _check_prices(cls, prices: dict[str, Decimal], info: ValidationInfo) -> dict[str, Decimal]:
         """Every SKU is one of ours, and every price one that can be charged."""
-        skus = [kind.sku for kind in HARDWARE]
+        skus = [*WORDS, *info.data.get("hardware", {})]
         for sku, price in prices.items():
             if sku not in skus:
                 raise ValueError(f"{sku} is no hardware of this yard; choose from {', '.join(skus)}")

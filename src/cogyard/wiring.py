@@ -27,15 +27,16 @@ from cogyard.deployments import Deployments, InstanceLimits
 from cogyard.domain.account import AccountKind, Role
 from cogyard.domain.catalog import Version
 from cogyard.domain.errors import KeyUnusable, NotFound, SetupFailed
+from cogyard.domain.hardware import Gpu
 from cogyard.domain.instance import Instance
 from cogyard.domain.queue import deployment_of, is_training
-from cogyard.domain.schedule import Limits
 from cogyard.domain.usage import Prices
 from cogyard.domain.values import InstanceId, JsonObject
 from cogyard.domain.webhook import SCHEDULES
 from cogyard.embeddings import Embeddings
 from cogyard.fetch import AddressPolicy, Fetcher, FetchLimits, Poster
 from cogyard.files import FolderFiles
+from cogyard.hardware import GIB, HardwareKinds, OwnKind
 from cogyard.hooks import Hooks
 from cogyard.ids import (
     new_delivery_id,
@@ -56,6 +57,7 @@ from cogyard.instances.scratch import clean_up_spool, spooled
 from cogyard.janitor import Janitor
 from cogyard.limits import LocalLimiter
 from cogyard.links import LinkSigner
+from cogyard.machine import detect
 from cogyard.media import content_type_of
 from cogyard.meter import Meter
 from cogyard.models import Models
@@ -66,7 +68,7 @@ from cogyard.rollout import Rollout
 from cogyard.runtime.builder import FolderBuilder
 from cogyard.runtime.environment import Environments, find_uv
 from cogyard.runtime.venv import VenvRuntime
-from cogyard.scheduler import Scheduler
+from cogyard.scheduler import Keeping, Scheduler
 from cogyard.sealing import open_inputs
 from cogyard.secrets import Secrets
 from cogyard.settings import Settings
@@ -160,14 +162,14 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         runtime = VenvRuntime(environments, data / "sources", os.environ)
         placement = LocalPlacement(
             _director_maker(settings, store, files, secrets, runtime, around, scratch, ports),
-            store,
             bus,
             clock,
             lambda: new_instance_id(clock.now()),
         )
         stack.push_async_callback(meter.book)  # when the last instances have ended
         stack.push_async_callback(placement.close)
-        limits = Limits(max_instances=settings.max_instances, idle_timeout=timedelta(seconds=settings.idle_timeout))
+        kinds = await asyncio.to_thread(_kinds, settings)
+        scheduler = Scheduler(store, placement, bus, clock, kinds, _keeping(settings))
         hooks = Hooks(store, bus, clock, new_webhook_key)
         poster = await stack.enter_async_context(Poster(policy, settings.webhook_timeout))
         wire = partial(
@@ -197,13 +199,15 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
             prices=prices,
             vault=vault,
             community_by_name=settings.community_by_name,
+            expect=scheduler.expect,
         )
         embeddings = await _embeddings(settings, store, predictions, clock)
         accounts = Accounts(store, bus, clock)
         admin = await accounts.bootstrap(settings.owner, secret)
         running = Running(app=_no_app, admin=admin.username)
         services = {
-            "scheduler": Scheduler(store, placement, bus, clock, limits, settings.official_instances).run(),
+            "scheduler": scheduler.run(),
+            "placement": placement.run(),
             "janitor": janitor.run(),
             "timekeeper": Timekeeper(store, bus, clock).run(),
             "webhooks": webhooks.run(),
@@ -224,7 +228,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
                 audit=Audit(store, clock),
                 usage=Usage(store, clock, prices),
                 budgets=Budgets(store, clock, settings.currency),
-                models=Models(store, builder, bus, clock, prices, embeddings),
+                models=Models(store, builder, bus, clock, prices, kinds, embeddings),
                 collections=Collections(store),
                 deployments=Deployments(
                     store,
@@ -235,7 +239,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
                         max_instances=settings.deployment_max_instances,
                     ),
                     lambda deployment: any(deployment_of(one.queue) == deployment for one in placement.instances()),
-                    lambda _hardware, _count: None,
+                    kinds,
                 ),
                 predictions=predictions,
                 trainings=trainings,
@@ -254,6 +258,8 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
                     stream_path=signer.stream_path,
                     open_stream=signer.open_stream,
                 ),
+                kinds=kinds,
+                reason=scheduler.reason,
                 clock=clock,
                 limiter=LocalLimiter(time.monotonic),
                 rates=_rates(settings.rate_creates, settings.rate_requests, settings.rate_polls),
@@ -293,6 +299,37 @@ def _policy(settings: Settings, models_ports: Callable[[], frozenset[int]]) -> A
 def _fetcher(settings: Settings, policy: AddressPolicy) -> Fetcher:
     limits = FetchLimits(max_bytes=settings.max_input_bytes, seconds=settings.input_timeout)
     return Fetcher(policy, limits)
+
+
+def _kinds(settings: Settings) -> HardwareKinds:
+    """The hardware of this machine, as it is found or told. Blocking."""
+    told = settings.machine_gpus
+    gpus = (
+        None
+        if told is None
+        else [Gpu(index=index, name=gpu.name, memory=int(gpu.memory_gib * GIB)) for index, gpu in enumerate(told)]
+    )
+    machine = detect(settings.max_instances, cpus=settings.machine_cpus, memory=settings.machine_memory, gpus=gpus)
+    own = {
+        sku: OwnKind(
+            name=kind.name,
+            cpus=kind.cpus,
+            memory=None if kind.memory_gib is None else int(kind.memory_gib * GIB),
+            gpus=kind.gpus,
+            gpu_memory=int(kind.gpu_memory_gib * GIB),
+        )
+        for sku, kind in settings.hardware.items()
+    }
+    return HardwareKinds(machine, own)
+
+
+def _keeping(settings: Settings) -> Keeping:
+    return Keeping(
+        official_instances=settings.official_instances,
+        idle_timeout=timedelta(seconds=settings.idle_timeout),
+        longest_idle=timedelta(seconds=settings.longest_idle),
+        turn=timedelta(seconds=settings.turn),
+    )
 
 
 def _rates(creates: int, requests: int, polls: int) -> dict[str, Rate]:

@@ -6,15 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, create_engine, event, insert, select
 from sqlalchemy.pool import NullPool
 
+from cogyard.domain.batching import Batch
 from cogyard.domain.budget import Budget, BudgetKind, Period
+from cogyard.domain.prediction import Prediction
 from cogyard.domain.turns import Turns
 from cogyard.domain.usage import Prices, UsageBy
-from cogyard.domain.values import AccountId, InstanceId, PredictionId, QueueId, TokenId
+from cogyard.domain.values import AccountId, InstanceId, PredictionId, QueueId, TokenId, VersionId
 from cogyard.ports import PageRequest, PredictionFilter, UsageQuery
-from cogyard.store import accounts, budgets, deliveries, predictions, usage
+from cogyard.store import account_tables, accounts, budgets, claims, deliveries, instances, predictions, usage
 from cogyard.store.migrate import migrate
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -31,6 +33,30 @@ BUDGET = Budget(
     created_at=NOW,
 )
 OF_A_DEPLOYMENT = PredictionFilter(account=None, kind=None, deployment="a/b", is_unfinished=True)
+
+
+def _claim_alike(on: Connection) -> None:
+    """With somebody who waits, so that no question stays unasked; all is taken back."""
+    account = {"kind": "user", "username": "acme", "key": "acme", "name": "acme", "created_at": NOW, "role": "admin"}
+    on.execute(insert(account_tables.accounts), account)
+    account_id = AccountId(on.execute(select(account_tables.accounts.c.id)).scalar_one())
+    first, _second = [predictions.create(on, waiting(account_id, id_), None) for id_ in ("one", "two")]
+    alike = claims.claim_alike(on, first, Batch(input="texts", max=8), timedelta(seconds=15), NOW, Turns())
+    on.rollback()
+    assert len(alike) == 2, "both are unclaimed here"
+
+
+def waiting(account: AccountId, id_: str) -> Prediction:
+    return Prediction(
+        id=PredictionId(id_),
+        account=account,
+        model="acme/model",
+        version=VersionId("v"),
+        queue=QueueId("v"),
+        input={},
+        created_at=NOW,
+        batch_key="key",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +77,17 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]
         lambda on: deliveries.page(on, ACCOUNT, PredictionId("p"), HERE, frozenset({"acme/model"})),
         lambda on: predictions.claimed(on, None, NOW),
         lambda on: predictions.claimed(on, InstanceId("i"), None),
-        lambda on: predictions.waiting(on, QueueId("q")),
+        lambda on: predictions.waiting(on, QueueId("q"), 10),
         lambda on: budgets.stand(on, BUDGET, NOW),
         lambda on: budgets.put(on, BUDGET),
         lambda on: usage.meter(on, NOW, Prices(), timedelta(seconds=10)),
         lambda on: usage.sums(on, UsageQuery(by=(UsageBy.model,), first_day=0, account=ACCOUNT), 10),
-        lambda on: predictions.claim(on, QueueId("q"), InstanceId("i"), timedelta(seconds=15), NOW, Turns()),
+        lambda on: claims.claim(on, QueueId("q"), InstanceId("i"), timedelta(seconds=15), NOW, Turns()),
+        _claim_alike,
         predictions.demand,
+        lambda on: instances.arrivals(on, 7, 100),
+        lambda on: instances.events(on, InstanceId("i")),
+        lambda on: instances.forget(on, NOW),
         accounts.busy_without_right,
         predictions.told,
         lambda on: predictions.overdue(on, NOW),

@@ -6,7 +6,7 @@ from pathlib import Path
 from cogyard.domain.account import Account, AccountKind, Role
 from cogyard.domain.catalog import Model
 from cogyard.domain.deployment import Deployment, Release
-from cogyard.domain.queue import model_of, model_queue, training_queue, version_queue
+from cogyard.domain.queue import model_queue, training_queue, version_queue
 from cogyard.domain.secret import Holder, HolderKind
 from cogyard.domain.values import DeploymentId, QueueId
 from cogyard.store.sqlite import SqliteStore
@@ -153,13 +153,18 @@ def test_what_is_kept_warm_and_what_is_of_use_are_the_queues_of_now(tmp_path: Pa
         for name in ("one", "other", "third"):
             made = await make(store, account, name)
             await store.update_model(made, replace(made, is_official=name != "third"))
-        assert [(one.queue, one.min_instances) for one in await store.targets(1, 4)] == [(shared, 1)]
+        assert [(one.queue, one.min_instances) for one in await store.targets([], 1)] == [(shared, 1)]
         one, third = await get(store, "one"), await get(store, "third")
         await put(store, of(one), account, b"sealed")
         await put(store, of(third), account, b"sealed")
-        wanted = {target.queue: target.min_instances for target in await store.targets(1, 4)}
-        marked = {model_of(queue): number for queue, number in wanted.items() if queue != shared}
-        assert wanted[shared] == 1  # `other` has no secrets
-        assert marked == {one.id: 1, third.id: 0}
+        marked = [
+            model_queue(version().id, model.id, model.secrets_mark)
+            for model in (await get(store, "one"), await get(store, "third"))
+        ]
+        former = model_queue(version().id, third.id, "0" * 12)
+        wanted = {target.queue: target for target in await store.targets([*marked, former], 1)}
+        assert wanted[shared].min_instances == 1  # `other` has no secrets
+        assert [wanted[queue].min_instances for queue in marked] == [1, 0]
+        assert [wanted[queue].is_current for queue in (shared, *marked, former)] == [True, True, True, False]
 
     with_store(tmp_path, scenario)

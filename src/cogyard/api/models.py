@@ -18,7 +18,6 @@ from cogyard.domain.account import Caller, Scope
 from cogyard.domain.catalog import NAME, Model, Visibility
 from cogyard.domain.errors import InvalidField, InvalidFields, InvalidResource, NotFound
 from cogyard.domain.values import Json, JsonObject, PredictionId, VersionId
-from cogyard.hardware import HARDWARE
 from cogyard.models import CHANGEABLE, PAGE_SIZE, NewModel
 from cogyard.ports import ModelOrder, Page
 from cogyard.validation import check_object
@@ -200,7 +199,7 @@ class _Models:
         return await push(self.yard, request, caller, (owner, name))
 
     async def hardware(self, _request: Request, _caller: Caller) -> Response:
-        return answer([{"sku": kind.sku, "name": kind.name} for kind in HARDWARE])
+        return answer([{"sku": kind.sku, "name": kind.name} for kind in self.yard.kinds.kinds])
 
     async def _model(self, request: Request, caller: Caller) -> Model:
         return await self.yard.models.get(caller, *_named(request))

@@ -24,7 +24,8 @@ from cogyard.deployments import Deployments
 from cogyard.domain.account import Caller, Scope
 from cogyard.domain.errors import CogyardError, RateLimited
 from cogyard.domain.prediction import StreamKind
-from cogyard.domain.values import FileId, PredictionId
+from cogyard.domain.values import FileId, PredictionId, QueueId
+from cogyard.hardware import HardwareKinds
 from cogyard.hooks import Hooks
 from cogyard.models import Models
 from cogyard.ports import Allowance, Clock, Limiter, Page, Rate
@@ -78,6 +79,10 @@ class Yard:
     hooks: Hooks
     uploads: Uploads
     links: Links
+    #: the kinds of hardware of this machine
+    kinds: HardwareKinds
+    #: why predictions of a queue wait, in a sentence; None where nothing is known
+    reason: Callable[[QueueId], str | None]
     clock: Clock
     limiter: Limiter
     #: requests of each kind that an account may make in a minute; a kind that is missing is not limited

@@ -68,6 +68,7 @@ class Resource(StrEnum):
     """What can be short."""
 
     instances = "instances"
+    cpus = "cpus"
     memory = "memory"
     gpus = "gpus"
 
@@ -97,6 +98,8 @@ def place(needs: Needs, machine: Machine, held: Sequence[Share]) -> Share | Shor
     Of the devices with enough room, those that would be left with the least of it are taken.
     """
     kind = needs.hardware
+    if kind.cpus > machine.cpus:
+        return Shortage(resource=Resource.cpus, wanted=kind.cpus, free=machine.cpus, total=machine.cpus)
     if len(held) >= machine.max_instances:
         total = machine.max_instances
         return Shortage(resource=Resource.instances, wanted=1, free=max(total - len(held), 0), total=total)
@@ -117,7 +120,7 @@ def place(needs: Needs, machine: Machine, held: Sequence[Share]) -> Share | Shor
     chosen = tuple(sorted(sorted(fitting, key=lambda index: (room[index], index))[: kind.gpus]))
     return Share(
         hardware=kind.sku,
-        cpus=min(kind.cpus, machine.cpus),
+        cpus=kind.cpus,
         memory=needs.memory,
         memory_limit=kind.memory,
         gpus=chosen,

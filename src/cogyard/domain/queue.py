@@ -56,6 +56,12 @@ def model_of(queue: QueueId) -> ModelId | None:
     return ModelId(_number(rest))
 
 
+def mark_of(queue: QueueId) -> str | None:
+    """The mark of the secrets that the queue's instances have; None where they have none."""
+    owner = queue.rpartition("/")[0].rpartition("/")[2]
+    return owner.partition(".")[2] or None
+
+
 def deployment_of(queue: QueueId) -> DeploymentId | None:
     """The deployment that the queue belongs to."""
     if not queue.startswith(_DEPLOYMENT):

@@ -1,56 +1,125 @@
-"""Which instances to start and stop: a pure decision over demand, targets, instances and limits.
+"""What the scheduler looks at and what it may do: demand, wants, instances, the machine → starts, stops, reasons.
 
-Today's policy: an instance for each queue that somebody waits in, more for a deployment that allows more; what a target
-keeps warm is there before anyone asks, as long as there is room. Room is made by stopping what has been idle longest,
-kept ones last; what nobody has asked for in `idle_timeout` stops.
+The decision itself is `domain.policy.decide`; `domain.reasons` puts into words why somebody waits.
 """
 
-from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from cogyard.domain.instance import Instance, InstanceState
-from cogyard.domain.queue import is_shared
-from cogyard.domain.values import InstanceId, QueueId
+from cogyard.domain.habit import Habit
+from cogyard.domain.hardware import Machine, Needs, Share, Shortage
+from cogyard.domain.instance import Instance
+from cogyard.domain.values import InstanceId, JsonObject, QueueId
+
+TURN = timedelta(seconds=15)
+"""How long the instances of one queue may be busy while another queue has none and waits."""
+
+CALM = timedelta(seconds=15)
+"""How long an instance is idle before it gives way to one that is kept warm unasked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """Predictions of one queue that wait for an instance; `since` is when the oldest was created."""
+    """Predictions of one queue that wait for an instance; `since` is when the oldest was created.
+
+    What is not yet certain (its prediction is not stored) takes room that is free, and makes none.
+    """
 
     queue: QueueId
     queued: int
     since: datetime
+    is_certain: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What an official model or a deployment's current release asks for: so many instances, asked for or not."""
+    """What is known of a queue that asks for instances, has some, or may have: as the store tells it."""
 
     queue: QueueId
-    min_instances: int
-    max_instances: int
+    hardware: str = "cpu"
+    min_instances: int = 0
+    #: None: as many as are of use
+    max_instances: int | None = None
+    priority: int = 0
+    #: predictions at a time in one instance
+    slots: int = 1
+    wants_gpu: bool = False
+    #: an idle instance may be of use; that of a former release or of a training is not
+    is_current: bool = True
+    #: how the model's owner wants its instances to be kept
+    settings: JsonObject = field(default_factory=dict)
+    #: `owner/name` of the model or deployment, for people
+    name: str = ""
+    #: everybody may know the name
+    is_public: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How many Cog servers this machine may hold, and how long an idle one stays."""
+class Want:
+    """What instances of a queue are and how many of them there may be, with all settings worked out."""
 
-    max_instances: int
-    idle_timeout: timedelta
+    queue: QueueId
+    needs: Needs
+    min_instances: int = 0
+    #: None: as many as the machine's processors allow
+    max_instances: int | None = None
+    priority: int = 0
+    #: predictions at a time in one instance
+    slots: int = 1
+    idle_timeout: timedelta = timedelta(minutes=5)
+    #: up to which its arrivals may lengthen that
+    longest_idle: timedelta = timedelta(minutes=5)
+    is_current: bool = True
+    #: what others may call it
+    name: str = "another model"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """Instances of a queue failed so many times in a row; until then none is started unless somebody waits.
+
+    From `STUBBORN` failures on, those who wait do so until then too.
+    """
+
+    failures: int
+    until: datetime
+    reason: str
+
+
+STUBBORN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """All that a decision is made of. `instances` are those that are not over.
+
+    `served` says when a queue last had an instance; `habits` what is known of some.
+    """
+
+    now: datetime
+    machine: Machine
+    demand: Sequence[Demand] = ()
+    wants: Mapping[QueueId, Want] = field(default_factory=dict)
+    instances: Sequence[Instance] = ()
+    habits: Mapping[QueueId, Habit] = field(default_factory=dict)
+    rests: Mapping[QueueId, Rest] = field(default_factory=dict)
+    served: Mapping[QueueId, datetime] = field(default_factory=dict)
+    turn: timedelta = TURN
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start an instance for the queue."""
+    """Start an instance for the queue on that share of the machine; `reason` is for people."""
 
     queue: QueueId
+    share: Share
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Stop the instance; `reason` is for people."""
+    """Stop the instance once what runs has ended; `reason` is for people."""
 
     instance: InstanceId
     reason: str
@@ -59,77 +128,45 @@ class Stop:
 Action = Start | Stop
 
 
-def decide(
-    demand: Sequence[Demand],
-    targets: Sequence[Target],
-    instances: Sequence[Instance],
-    limits: Limits,
-    now: datetime,
-    *,
-    resting: Collection[QueueId] = (),
-) -> list[Action]:
-    """The actions that bring `instances` (those that are not over) nearer to what is wanted, stops first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booting:
+    """It waits for an instance that is being set up since then."""
 
-    For `resting` queues, whose instances have failed lately, none is started unless somebody waits.
-    """
-    kept = {target.queue: target.min_instances for target in targets}
-    most = {target.queue: target.max_instances for target in targets}
-    waiting = {entry.queue: entry.queued for entry in demand if entry.queued > 0}
-    serving = [instance for instance in instances if instance.state is not InstanceState.stopping]
-    alive = Counter(instance.queue for instance in serving)
-    stops = _overdue([one for one in serving if one.queue not in waiting], alive, kept, limits, now)
-    stopped = {stop.instance for stop in stops}
-
-    asked = [entry.queue for entry in sorted(demand, key=lambda entry: entry.since) if entry.queue in waiting]
-    missing = [
-        queue
-        for queue in asked
-        for _ in range(_wanted(waiting[queue], serving, queue, most.get(queue, 1)) - alive[queue])
-    ]
-    room = limits.max_instances - len(instances)
-    for instance in _evictable(serving, waiting, kept):
-        if len(missing) <= room + len(stops):
-            break
-        if instance.id not in stopped:
-            stops.append(Stop(instance.id, "made room for another model"))
-    unasked = [
-        queue
-        for queue, minimum in kept.items()
-        if queue not in waiting and queue not in resting
-        for _ in range(minimum - alive[queue])
-    ]
-    return [*stops, *(Start(queue) for queue in [*missing, *unasked][: max(room, 0)])]
+    since: datetime
+    #: seconds that it took before
+    usually: float | None = None
 
 
-def _wanted(queued: int, serving: Sequence[Instance], queue: QueueId, most: int) -> int:
-    """Instances for a queue that somebody waits in: those that are busy, and enough free slots for the rest."""
-    mine = [instance for instance in serving if instance.queue == queue]
-    busy = sum(instance.state is InstanceState.active for instance in mine)
-    slots = max((instance.slots for instance in mine), default=1)
-    return max(min(most, busy + -(-queued // slots)), 1 if most else 0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Busy:
+    """It waits for one of so many instances to have a free slot."""
+
+    instances: int
 
 
-def _overdue(
-    serving: Sequence[Instance], alive: Counter[QueueId], kept: dict[QueueId, int], limits: Limits, now: datetime
-) -> list[Stop]:
-    """Stops for what was idle for too long, the longest first, down to what is kept.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Short:
+    """The machine has no room; `holders` are the names of those who have what is missing."""
 
-    An instance that only a former release or a training could use does not wait for its time.
-    """
-    left = Counter(alive)
-    stops: list[Stop] = []
-    for instance in sorted(serving, key=lambda instance: instance.idle_since or now):
-        if instance.state is not InstanceState.idle or instance.idle_since is None:
-            continue
-        is_useless = not is_shared(instance.queue) and instance.queue not in kept
-        is_due = is_useless or now - instance.idle_since >= limits.idle_timeout
-        if is_due and left[instance.queue] > kept.get(instance.queue, 0):
-            left[instance.queue] -= 1
-            stops.append(Stop(instance.id, "not needed any more" if is_useless else "idle"))
-    return stops
+    shortage: Shortage
+    hardware: str
+    holders: tuple[str, ...] = ()
 
 
-def _evictable(serving: Sequence[Instance], waiting: dict[QueueId, int], kept: dict[QueueId, int]) -> list[Instance]:
-    """Idle instances that nobody waits for, in the order in which they give way."""
-    idle = [one for one in serving if one.state is InstanceState.idle and one.queue not in waiting]
-    return sorted(idle, key=lambda one: (kept.get(one.queue, 0) > 0, one.idle_since or one.created_at))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resting:
+    """Its instances failed again and again; the next one is tried then."""
+
+    rest: Rest
+
+
+Wait = Booting | Busy | Short | Resting
+"""Why predictions of a queue wait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to do, stops first, and why those wait who wait."""
+
+    actions: Sequence[Action]
+    waits: Mapping[QueueId, Wait] = field(default_factory=dict)

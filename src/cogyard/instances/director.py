@@ -6,6 +6,7 @@ given back or ended here; if this server dies with it, the next one does so from
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,11 +20,16 @@ from cogyard.domain.instance import Instance, InstanceState
 from cogyard.domain.prediction import Prediction, apply
 from cogyard.domain.queue import is_training
 from cogyard.domain.values import PredictionId
+from cogyard.instances.batch import BatchRun
 from cogyard.instances.driver import Driver
 from cogyard.instances.run import PredictionRun, Slot, Surroundings
+from cogyard.ports import Figures
 
 LEASE = timedelta(seconds=15)
 """How long a claim holds without a sign of life; extended three times in that time."""
+
+TOLD_AT_ONCE = 200
+"""Predictions that wait for a model that does not come up, and that are told so together."""
 
 SAFETY_POLL = 1.0
 """Seconds after which the queue is looked at without a notice, since notices may be lost."""
@@ -40,10 +46,16 @@ class Director:
         self._around = around
         prepare = around.prepare(version, is_training(instance.queue))
         self._runs = PredictionRun(driver, scratch / "inputs", around, prepare)
+        self._batch = None if is_training(instance.queue) else version.config.batch
         self._slots = asyncio.Semaphore(instance.slots)
         self._running: set[asyncio.Task[None]] = set()
         self._held: set[PredictionId] = set()
+        #: predictions that ended since this was last asked for, and the seconds that they ran
+        self._ended, self._ran = 0, 0.0
+        self._has_claimed = False
+        self._memory = 0
         self._draining = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._log = structlog.get_logger().bind(instance=instance.id, version=version.id[:12])
 
     async def run(self) -> None:
@@ -62,15 +74,35 @@ class Director:
         finally:
             await self._driver.stop()
         died = not self._draining.is_set()
+        if died and not self._has_claimed:
+            await self._end_waiting(Interrupted(at=self._around.clock.now(), reason=f"after setup: {reason}"))
         self._log.log(logging.WARNING if died else logging.INFO, "instance.over", reason=reason, died=died)
         await self._give_back(reason)
         await self._end(reason, InstanceState.failed if died else InstanceState.stopped)
 
-    def stop(self, reason: str) -> None:
-        """Drain: claim nothing more, let what runs end, then stop."""
+    def stop(self, reason: str, *, hurry: bool = False) -> None:
+        """Drain: claim nothing more, let what runs end, then stop; in a hurry, within the grace."""
+        if hurry:
+            self._hurry.set()
         if not self._draining.is_set():
-            self.instance = replace(self.instance, state=InstanceState.stopping, reason=reason)
+            self.instance = replace(self.instance, state=InstanceState.stopping, reason=reason, idle_since=None)
             self._draining.set()
+
+    def figures(self) -> Figures:
+        """How it is doing."""
+        return Figures(memory=self._memory, predictions=tuple(self._held))
+
+    async def measure(self) -> None:
+        """Look at how much memory it uses."""
+        self._memory = 0
+        if self._memory > self.instance.peak_memory:
+            self.instance = replace(self.instance, peak_memory=self._memory)
+
+    def take_runs(self) -> tuple[int, float]:
+        """How many predictions have ended since this was last asked, and how many seconds they ran."""
+        taken = self._ended, self._ran
+        self._ended, self._ran = 0, 0.0
+        return taken
 
     # --- setup ----------------------------------------------------------------------------------------------------
 
@@ -78,7 +110,9 @@ class Director:
         """Start the model; False when the instance was told to stop before it was ready. Raises `SetupFailed`."""
         starting = asyncio.create_task(self._driver.start(self._around.setup_timeout))
         draining = asyncio.create_task(self._draining.wait())
+        await asyncio.sleep(0)  # the process first: its record is written while it boots
         try:
+            await self._save(self.instance)
             while not starting.done() and not draining.done():
                 pause = 0.02 if self.instance.pid is None else None
                 await asyncio.wait({starting, draining}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
@@ -109,19 +143,26 @@ class Director:
         now = self._around.clock.now()
         self._log.warning("instance.setup_failed", reason=str(failure), died=failure.died)
         is_answered = await self._around.setup_failed(self.instance.queue, str(failure), died=failure.died)
-        for waiting in () if is_answered else await self._around.store.waiting(self.instance.queue):
-            events: list[Event] = [Log(text=failure.logs)] if failure.logs else []
-            if failure.died:
-                events.append(Interrupted(at=now, reason=f"setup: {failure}"))
-            else:
-                events.append(Failed(at=now, error=f"Model setup failed: {failure}"))
-            after = waiting
-            for event in events:
-                after = apply(after, event)
-            if await self._around.store.record(waiting, after):
-                self._around.bus.publish(("prediction", waiting.id))
+        if not is_answered:
+            died = Interrupted(at=now, reason=f"setup: {failure}")
+            end = died if failure.died else Failed(at=now, error=f"Model setup failed: {failure}")
+            await self._end_waiting(*([Log(text=failure.logs)] if failure.logs else []), end)
         failed = replace(self.instance, state=InstanceState.failed, reason=str(failure), ended_at=now)
         await self._save(replace(failed, setup_logs=failure.logs))
+
+    async def _end_waiting(self, *events: Event) -> None:
+        """Tell what waits in the queue now; lots of them are recorded together."""
+        waiting = await self._around.store.waiting(self.instance.queue)
+        for start in range(0, len(waiting), TOLD_AT_ONCE):
+            lot = waiting[start : start + TOLD_AT_ONCE]
+            await asyncio.gather(*(self._tell_waiting(one, events) for one in lot))
+
+    async def _tell_waiting(self, waiting: Prediction, events: Sequence[Event]) -> None:
+        after = waiting
+        for event in events:
+            after = apply(after, event)
+        if await self._around.store.record(waiting, after):
+            self._around.bus.publish(("prediction", waiting.id))
 
     # --- serving --------------------------------------------------------------------------------------------------
 
@@ -137,9 +178,7 @@ class Director:
             for helper in helpers:
                 if helper.done() and not helper.cancelled():
                     helper.result()  # a broken loop is a fault of ours and must not look like a quiet instance
-            if self._running:
-                grace = None if exited.done() else self._around.stop_grace.total_seconds()
-                await asyncio.wait(self._running, timeout=grace)
+            await self._let_run_end(exited)
             return exited.result() if exited.done() else self.instance.reason or "stopped"
         finally:
             for task in (exited, draining, *helpers):
@@ -148,41 +187,70 @@ class Director:
             if self._running:
                 await asyncio.wait(self._running)
 
+    async def _let_run_end(self, exited: asyncio.Task[str]) -> None:
+        """What runs ends in its own time; in its grace, once the server stops."""
+        if not self._running:
+            return
+        if not exited.done():
+            await self._save(self.instance)
+            hurried = asyncio.create_task(self._hurry.wait())
+            ended = asyncio.create_task(asyncio.wait(self._running))
+            await asyncio.wait({hurried, ended, exited}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (hurried, ended):
+                task.cancel()
+        if self._running:
+            grace = None if exited.done() else self._around.stop_grace.total_seconds()
+            await asyncio.wait(self._running, timeout=grace)
+
     async def _claim_work(self) -> None:
         around = self._around
         with around.bus.listen(("queue", self.instance.queue)) as work:
             while True:
                 await self._slots.acquire()
-                claimed = None
+                claimed: list[Prediction] = []
                 try:
-                    while claimed is None:
+                    while not claimed:
                         claimed = await self._claim()
-                        if claimed is None:
+                        if not claimed:
                             self._rest()
                             await work.wait(SAFETY_POLL)
                 finally:
-                    if claimed is None:
+                    if not claimed:
                         self._slots.release()
+                self._has_claimed = True
                 self.instance = replace(self.instance, state=InstanceState.active, idle_since=None)
                 task = asyncio.create_task(self._run(claimed))
                 self._running.add(task)
                 task.add_done_callback(self._finished)
 
-    async def _claim(self) -> Prediction | None:
+    async def _claim(self) -> list[Prediction]:
+        """The next one with what may run together with it; none when nobody waits."""
+        store, now = self._around.store, self._around.clock.now()
+        claimed: list[Prediction] = []
         try:
-            return await self._around.store.claim(
-                self.instance.queue, self.instance.id, LEASE, self._around.clock.now()
-            )
+            first = await store.claim(self.instance.queue, self.instance.id, LEASE, now)
+            if first is not None:
+                claimed.append(first)
+                # what was interrupted runs alone from then on: perhaps it is what ends the process
+                if self._batch is not None and first.batch_key is not None and first.attempt == 1:
+                    claimed += await store.claim_alike(first, self._batch, LEASE, now)
         except StorageFull as fault:  # what runs need not end for that
             self._log.warning("claim.failed", error=str(fault))
-            return None
+        return claimed
 
-    async def _run(self, claimed: Prediction) -> None:
-        self._held.add(claimed.id)
+    async def _run(self, claimed: Sequence[Prediction]) -> None:
+        slot = Slot(self._slots)
+        self._held.update(one.id for one in claimed)
+        began = asyncio.get_running_loop().time()
         try:
-            await self._runs.run(claimed, Slot(self._slots))
+            if self._batch is not None and len(claimed) > 1:
+                await BatchRun(self._driver, self._around, self._batch, self._runs).run(claimed, slot)
+            else:
+                await self._runs.run(claimed[0], slot)
         finally:
-            self._held.discard(claimed.id)
+            self._held.difference_update(one.id for one in claimed)
+            self._ended += len(claimed)
+            self._ran += asyncio.get_running_loop().time() - began
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)

@@ -1,84 +1,107 @@
 """Directors as tasks of this server, their Cog servers as its supervised child processes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 
 import structlog
 
+from cogyard.domain.hardware import Share
 from cogyard.domain.instance import Instance, InstanceState
+from cogyard.domain.schedule import Rest
 from cogyard.domain.values import InstanceId, QueueId
 from cogyard.instances.director import Director
-from cogyard.ports import Bus, Clock, InstanceStore
+from cogyard.ports import Bus, Clock, Figures
 
-FIRST_REST = timedelta(seconds=10)
-LONGEST_REST = timedelta(minutes=10)
-"""How long a queue whose instance failed is left alone, unless somebody waits in it."""
+FIRST_REST = timedelta(seconds=5)
+LONGEST_REST = timedelta(minutes=5)
+"""How long a queue whose instance failed is left alone; each time twice as long as the time before."""
 
 SOUND_AFTER = timedelta(seconds=5)
 """What dies so long after it was ready did not fail: what keeps it warm starts the next one at once."""
 
+MEASURED_EVERY = 1.0
+"""Seconds between two looks at the memory of instances."""
+
 
 class LocalPlacement:
-    """The placement of one machine. `make_director` builds a director for a version; `run` owns their tasks."""
+    """The placement of one machine. `make_director` builds a director for an instance; their tasks live here."""
 
     def __init__(
         self,
         make_director: Callable[[Instance], Awaitable[Director]],
-        store: InstanceStore,
         bus: Bus,
         clock: Clock,
         new_instance_id: Callable[[], InstanceId],
     ) -> None:
         self._make_director = make_director
-        self._store = store
         self._bus = bus
         self._clock = clock
         self._new_instance_id = new_instance_id
         self._directors: dict[InstanceId, Director] = {}
         self._lives: dict[InstanceId, asyncio.Task[None]] = {}
-        #: queues whose last instance failed: how often in a row, and when the latest did
-        self._failures: dict[QueueId, tuple[int, datetime]] = {}
+        self._rests: dict[QueueId, Rest] = {}
+        #: since they were last asked for: predictions of a queue, and the seconds that they ran
+        self._runs: dict[QueueId, tuple[int, float]] = {}
         self._log = structlog.get_logger()
 
-    async def start(self, queue: QueueId) -> InstanceId:
-        """Begin to start an instance; returns once its record is stored."""
+    async def start(self, queue: QueueId, share: Share, reason: str) -> InstanceId:
+        """See `ports.Placement`."""
         instance = Instance(
             id=self._new_instance_id(),
             queue=queue,
             state=InstanceState.setting_up,
             created_at=self._clock.now(),
+            reason=reason,
+            share=share,
         )
         director = await self._make_director(instance)
-        await self._store.save_instance(director.instance)
         self._directors[instance.id] = director
         self._lives[instance.id] = asyncio.create_task(self._live(director), name=f"director {instance.id}")
-        self._log.info("instance.starting", instance=instance.id, queue=queue[:40])
+        self._log.info("instance.starting", instance=instance.id, queue=queue[:40], reason=reason)
         return instance.id
 
     async def stop(self, instance: InstanceId, reason: str) -> None:
-        """Drain and stop it; returns at once, and does nothing when it is over."""
+        """See `ports.Placement`."""
         director = self._directors.get(instance)
         if director is not None:
             director.stop(reason)
 
     def instances(self) -> Sequence[Instance]:
-        """The instances that are not over, as they are now."""
+        """See `ports.Placement`."""
         return [director.instance for director in self._directors.values()]
 
-    def resting(self) -> Sequence[QueueId]:
-        """Queues whose instances failed lately: ten seconds after the first time, twice as long after each other."""
+    def figures(self) -> Mapping[InstanceId, Figures]:
+        """See `ports.Placement`."""
+        return {instance: director.figures() for instance, director in self._directors.items()}
+
+    def rests(self) -> Mapping[QueueId, Rest]:
+        """See `ports.Placement`."""
         now = self._clock.now()
-        return [
-            queue
-            for queue, (times, at) in self._failures.items()
-            if now - at < min(FIRST_REST * 2 ** (times - 1), LONGEST_REST)
-        ]
+        # after as long again nothing is held against it any more
+        self._rests = {
+            queue: rest for queue, rest in self._rests.items() if now < rest.until + _rest_after(rest.failures)
+        }
+        return self._rests
+
+    def take_runs(self) -> Sequence[tuple[QueueId, int, float]]:
+        """See `ports.Placement`."""
+        for director in self._directors.values():
+            self._note_runs(director)
+        taken, self._runs = self._runs, {}
+        return [(queue, runs, seconds) for queue, (runs, seconds) in taken.items() if runs]
+
+    async def run(self) -> None:
+        """Measure how much memory instances use, until cancelled."""
+        while True:
+            for director in list(self._directors.values()):
+                await director.measure()
+            await asyncio.sleep(MEASURED_EVERY)
 
     async def close(self) -> None:
         """Stop every instance, each with its grace, and wait for the end."""
         for director in self._directors.values():
-            director.stop("the server is stopping")
+            director.stop("the server is stopping", hurry=True)
         if self._lives:
             await asyncio.wait(self._lives.values())
 
@@ -91,16 +114,29 @@ class LocalPlacement:
             raise
         finally:
             self._note_end(director.instance)
+            self._note_runs(director)
             del self._directors[instance]
             del self._lives[instance]
             self._bus.publish(("instances", instance))
+
+    def _note_runs(self, director: Director) -> None:
+        queue, (runs, seconds) = director.instance.queue, director.take_runs()
+        before = self._runs.get(queue, (0, 0.0))
+        self._runs[queue] = before[0] + runs, before[1] + seconds
 
     def _note_end(self, instance: Instance) -> None:
         """One that had served for a while before it died tells nothing against the next."""
         now = self._clock.now()
         was_sound = instance.ready_at is not None and now - instance.ready_at >= SOUND_AFTER
         if instance.state is InstanceState.failed and not was_sound:
-            times = self._failures.get(instance.queue, (0, None))[0] + 1
-            self._failures[instance.queue] = (min(times, 20), now)
-        else:
-            self._failures.pop(instance.queue, None)
+            before = self.rests().get(instance.queue)
+            failures = 1 if before is None else before.failures + 1
+            self._rests[instance.queue] = Rest(
+                failures=failures, until=now + _rest_after(failures), reason=instance.reason or "it is not known why"
+            )
+        elif instance.ready_at is not None:
+            self._rests.pop(instance.queue, None)
+
+
+def _rest_after(failures: int) -> timedelta:
+    return min(FIRST_REST * float(2 ** min(failures - 1, 20)), LONGEST_REST)

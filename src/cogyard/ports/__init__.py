@@ -11,12 +11,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from cogyard.domain.batching import Batch
 from cogyard.domain.catalog import BuildConfig, Version
 from cogyard.domain.file import Content
 from cogyard.domain.hardware import Share
 from cogyard.domain.instance import Instance
 from cogyard.domain.meaning import Vector
-from cogyard.domain.values import FileId, InstanceId, JsonObject, QueueId, VersionId
+from cogyard.domain.schedule import Rest
+from cogyard.domain.values import FileId, InstanceId, JsonObject, PredictionId, QueueId, VersionId
 from cogyard.ports.accounts import AccountStore, AuditStore, Holdings, TokenStore
 from cogyard.ports.catalog import (
     CatalogStore,
@@ -28,7 +30,7 @@ from cogyard.ports.catalog import (
     VectorStore,
     VersionUsers,
 )
-from cogyard.ports.instances import InstanceStore
+from cogyard.ports.instances import Arrival, InstanceStore
 from cogyard.ports.paging import Page, PageKey, PageRequest
 from cogyard.ports.predictions import (
     ClaimStore,
@@ -46,6 +48,7 @@ from cogyard.ports.usage import BudgetStore, MeterStore, UsageQuery, UsageStore,
 __all__ = [
     "AccountStore",
     "Allowance",
+    "Arrival",
     "AuditStore",
     "BudgetStore",
     "BuildLine",
@@ -59,6 +62,7 @@ __all__ = [
     "DeliveryStore",
     "DeploymentStore",
     "Embedder",
+    "Figures",
     "FileStore",
     "Files",
     "Holdings",
@@ -70,6 +74,7 @@ __all__ = [
     "ModelOrder",
     "Moved",
     "Once",
+    "Packed",
     "Page",
     "PageKey",
     "PageRequest",
@@ -297,11 +302,21 @@ class Built:
     metadata: JsonObject = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A folder as it is pushed."""
+
+    #: tar, gzip
+    archive: Path
+    #: in place of what the folder declares
+    batch: Batch | None = None
+
+
 class Builder(Protocol):
     """Makes versions of pushed folders."""
 
-    async def build(self, archive: Path, report: Callable[[BuildLine], Awaitable[None]]) -> Built:
-        """Build a version from a packed folder (tar, gzip).
+    async def build(self, packed: Packed, report: Callable[[BuildLine], Awaitable[None]]) -> Built:
+        """Build a version from a packed folder.
 
         `report` is awaited for each line. Raises `BuildFailed`, `StorageFull`; then nothing of the build is left.
         Building the same folder again is quick and gives the same version.
@@ -320,11 +335,19 @@ class Builder(Protocol):
 # --- placement ------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """How an instance is doing: bytes of memory, and what it runs now."""
+
+    memory: int = 0
+    predictions: tuple[PredictionId, ...] = ()
+
+
 class Placement(Protocol):
     """Starts and stops instances where there is room."""
 
-    async def start(self, queue: QueueId) -> InstanceId:
-        """Begin to start an instance; returns once its record is stored."""
+    async def start(self, queue: QueueId, share: Share, reason: str) -> InstanceId:
+        """Begin to start an instance on that share of the machine. `reason` is for people."""
         ...
 
     async def stop(self, instance: InstanceId, reason: str) -> None:
@@ -335,6 +358,14 @@ class Placement(Protocol):
         """The instances that are not over, as they are now."""
         ...
 
-    def resting(self) -> Sequence[QueueId]:
-        """Queues whose instances failed lately, and which are left alone for a while unless somebody waits."""
+    def figures(self) -> Mapping[InstanceId, Figures]:
+        """How each of them is doing."""
+        ...
+
+    def rests(self) -> Mapping[QueueId, Rest]:
+        """Queues whose instances failed lately, and which are left alone for a while."""
+        ...
+
+    def take_runs(self) -> Sequence[tuple[QueueId, int, float]]:
+        """What ended since this was last asked: so many predictions of a queue, and how many seconds they ran."""
         ...

@@ -11,7 +11,6 @@ from cogyard.domain.deployment import Deployment, Release
 from cogyard.domain.meaning import Vector
 from cogyard.domain.prediction import Prediction
 from cogyard.domain.rollout import Answer, Standing
-from cogyard.domain.schedule import Target
 from cogyard.domain.values import AccountId, DeploymentId, ModelId, PredictionId, QueueId, VersionId
 from cogyard.ports.paging import Page, PageRequest
 
@@ -199,13 +198,6 @@ class DeploymentStore(Protocol):
 
     async def delete_deployment(self, deployment: DeploymentId, unused_since: datetime) -> bool:
         """Delete it with its releases; False, and nothing done, when it was used since a time."""
-        ...
-
-    async def targets(self, official_instances: int, official_most: int) -> Sequence[Target]:
-        """What official models (so many each) and deployments want to have running.
-
-        For an account that is disabled, or whose budget of money is used up, nothing is kept; what waits is run.
-        """
         ...
 
 

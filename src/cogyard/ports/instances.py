@@ -1,12 +1,23 @@
 """What the house needs of a store for instances."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from cogyard.domain.instance import Instance, InstanceEvent
+from cogyard.domain.schedule import Target
 from cogyard.domain.values import InstanceId, QueueId
 from cogyard.ports.paging import Page, PageRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A prediction came to a queue; `sequence` is its number in the store's order."""
+
+    sequence: int
+    queue: QueueId
+    at: datetime
 
 
 class InstanceStore(Protocol):
@@ -32,10 +43,18 @@ class InstanceStore(Protocol):
         """The steps of its life, in their order."""
         ...
 
-    async def peak_memory(self) -> Mapping[QueueId, int]:
-        """The most bytes of memory that an instance of each queue has used, of those that are remembered."""
-        ...
-
     async def forget_instances(self, before: datetime) -> None:
         """Forget those that were over before a time and whose uptime is booked."""
+        ...
+
+    async def targets(self, asked: Collection[QueueId], official_instances: int) -> Sequence[Target]:
+        """What official models (so many each) and deployments want to have running, and what is known of some queues.
+
+        A queue whose version is gone is left out. For an account that is disabled, or whose budget of money is used
+        up, nothing is kept; what waits is run.
+        """
+        ...
+
+    async def arrivals(self, after: int | None, limit: int) -> Sequence[Arrival]:
+        """Predictions that came after the one of that number, oldest first; with None the latest of all."""
         ...

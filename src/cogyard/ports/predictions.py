@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from cogyard.domain.batching import Batch
 from cogyard.domain.events import CancelRequested, DeadlinePassed
 from cogyard.domain.file import File
 from cogyard.domain.prediction import Prediction, PredictionKind
@@ -88,6 +89,16 @@ class ClaimStore(Protocol):
         """
         ...
 
+    async def claim_alike(
+        self, first: Prediction, batch: Batch, lease: timedelta, at: datetime
+    ) -> Sequence[Prediction]:
+        """Claim, for the instance that has `first`, what may run together with it, as far as `batch` allows.
+
+        That is what waits in the same queue with the same key and was not tried before; accounts take turns here too.
+        It looks at no more than a few times as many rows as it may claim.
+        """
+        ...
+
     async def extend(
         self, instance: InstanceId, held: Collection[PredictionId], lease: timedelta, at: datetime
     ) -> None:
@@ -107,7 +118,7 @@ class ClaimStore(Protocol):
         """Claimed predictions: those of an instance, or those whose lease had run out at `expired_at`, or all."""
         ...
 
-    async def waiting(self, queue: QueueId) -> Sequence[Prediction]:
+    async def waiting(self, queue: QueueId, limit: int | None = None) -> Sequence[Prediction]:
         """Unclaimed, unfinished predictions of the queue, oldest first."""
         ...
 

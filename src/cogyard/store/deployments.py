@@ -1,6 +1,6 @@
 """Statements of deployments and their releases."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,18 +20,15 @@ from sqlalchemy import (
 from cogyard.domain.deployment import Deployment, Release, disabled
 from cogyard.domain.errors import Conflict, NotFound
 from cogyard.domain.prediction import Prediction
-from cogyard.domain.queue import deployment_of, deployment_queue, model_queue
+from cogyard.domain.queue import deployment_of
 from cogyard.domain.rollout import Past, former_after
-from cogyard.domain.schedule import Target
-from cogyard.domain.values import AccountId, DeploymentId, QueueId, VersionId
+from cogyard.domain.values import AccountId, DeploymentId, VersionId
 from cogyard.ids import new_mark
 from cogyard.ports import Page, PageRequest
-from cogyard.store import budgets
-from cogyard.store.account_tables import IS_OUT, accounts
 from cogyard.store.accounts import get_by_id as get_account_by_id
 from cogyard.store.paging import cut
 from cogyard.store.rows import from_release, to_deployment, to_release
-from cogyard.store.tables import IS_CURRENT, IS_USED, deployments, model_versions, models, releases
+from cogyard.store.tables import IS_CURRENT, IS_USED, deployments, releases
 
 _D, _R = deployments.c, releases.c
 _WHOLE: Select[Any] = select(
@@ -144,35 +141,6 @@ def is_deployed(connection: Connection, version: VersionId) -> bool:
     """Whether a deployment runs the version."""
     used = select(_D.id).join(releases, IS_USED).where(_R.version == version)
     return connection.execute(used.limit(1)).first() is not None
-
-
-def targets(connection: Connection, official_instances: int, official_most: int, at: datetime) -> Sequence[Target]:
-    """What official models and deployments want to have running."""
-    official = select(models.c.id, models.c.latest_version, models.c.secrets_mark)
-    official = official.where(models.c.is_official, models.c.latest_version.is_not(None))
-    queues = [model_queue(row.latest_version, row.id, row.secrets_mark) for row in connection.execute(official)]
-    wanted = [
-        Target(queue=queue, min_instances=official_instances, max_instances=official_most)
-        for queue in dict.fromkeys(queues)
-    ]
-    broke = budgets.used_up(connection, at)
-    columns = (_D.id, _D.account, _D.secrets_mark, _R.version, _R.min_instances, _R.max_instances)
-    current = select(*columns, IS_OUT.label("is_out")).join(releases, IS_USED)
-    current = current.join(accounts, accounts.c.id == _D.account).where(_R.max_instances > 0)
-    for row in connection.execute(current):
-        queue = deployment_queue(row.id, row.version, row.secrets_mark)
-        kept = 0 if row.is_out or row.account in broke else row.min_instances
-        wanted.append(Target(queue=queue, min_instances=kept, max_instances=row.max_instances))
-    return [*wanted, *_secretive(connection, set(queues))]
-
-
-def _secretive(connection: Connection, known: Collection[QueueId]) -> list[Target]:
-    """Queues of models with secrets, as they are now: nothing is kept for them, but their idle instances are of use."""
-    held = select(models.c.id, models.c.secrets_mark, model_versions.c.version)
-    held = held.join(model_versions, model_versions.c.model == models.c.id).where(models.c.secrets_mark.is_not(None))
-    rows = connection.execute(held).all()
-    queues = [model_queue(row.version, row.id, row.secrets_mark) for row in rows]
-    return [Target(queue=queue, min_instances=0, max_instances=1) for queue in queues if queue not in known]
 
 
 def _first(connection: Connection, condition: ColumnElement[bool]) -> Deployment | None:

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from cogyard.domain.instance import Instance, InstanceEvent, InstanceState
 from cogyard.domain.values import InstanceId, QueueId
-from cogyard.ports import Page, PageRequest
+from cogyard.ports import Arrival, Page, PageRequest
 from cogyard.store.instance_tables import instance_events, instances
 from cogyard.store.paging import cut
 from cogyard.store.rows import from_instance, to_instance
+from cogyard.store.tables import predictions
 
-_C, _E = instances.c, instance_events.c
+_C, _E, _P = instances.c, instance_events.c, predictions.c
 _OVER = [state.value for state in InstanceState if state.is_over]
 
 
@@ -59,10 +60,14 @@ def events(connection: Connection, instance: InstanceId) -> Sequence[InstanceEve
     ]
 
 
-def peaks(connection: Connection) -> dict[QueueId, int]:
-    """The most memory, in bytes, that an instance of each queue has used."""
-    wanted = select(_C.queue, func.max(_C.peak_memory).label("peak")).where(_C.peak_memory > 0).group_by(_C.queue)
-    return {QueueId(row.queue): row.peak for row in connection.execute(wanted)}
+def arrivals(connection: Connection, after: int | None, limit: int) -> Sequence[Arrival]:
+    """What came after a prediction's number, or last, oldest first."""
+    wanted = select(_P.sequence, _P.queue, _P.created_at).limit(limit)
+    if after is None:
+        rows = reversed(connection.execute(wanted.order_by(_P.sequence.desc())).all())
+    else:
+        rows = iter(connection.execute(wanted.where(_P.sequence > after).order_by(_P.sequence)).all())
+    return [Arrival(row.sequence, QueueId(row.queue), row.created_at) for row in rows]
 
 
 def forget(connection: Connection, before: datetime) -> None:

@@ -10,7 +10,6 @@ from cogyard.domain.deployment import Deployment, Release
 from cogyard.domain.meaning import Vector
 from cogyard.domain.prediction import Prediction
 from cogyard.domain.rollout import Answer, Standing
-from cogyard.domain.schedule import Target
 from cogyard.domain.values import AccountId, DeploymentId, ModelId, PredictionId, QueueId, VersionId
 from cogyard.ports import Clock, ModelOrder, Moved, Page, PageRequest, VersionUsers
 from cogyard.store import aliases, catalog, collections, deployments, rollout, search, vectors
@@ -205,7 +204,3 @@ class SqliteCatalog(SqliteCore):
     async def disabled_deployments(self) -> Sequence[str]:
         """See `ports.RolloutStore`."""
         return await self._read(rollout.disabled_names)
-
-    async def targets(self, official_instances: int, official_most: int) -> Sequence[Target]:
-        """See `ports.DeploymentStore`."""
-        return await self._read(deployments.targets, official_instances, official_most, self._clock.now())

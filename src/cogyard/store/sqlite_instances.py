@@ -1,12 +1,13 @@
 """Instances and the steps of their lives on SQLite."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from cogyard.domain.instance import Instance, InstanceEvent
+from cogyard.domain.schedule import Target
 from cogyard.domain.values import InstanceId, QueueId
-from cogyard.ports import Page, PageRequest
-from cogyard.store import instances
+from cogyard.ports import Arrival, Page, PageRequest
+from cogyard.store import instances, targets
 from cogyard.store.sqlite_core import SqliteCore
 
 
@@ -33,9 +34,13 @@ class SqliteInstances(SqliteCore):
         """See `ports.InstanceStore`."""
         return await self._read(instances.events, instance)
 
-    async def peak_memory(self) -> Mapping[QueueId, int]:
+    async def targets(self, asked: Collection[QueueId], official_instances: int) -> Sequence[Target]:
         """See `ports.InstanceStore`."""
-        return await self._read(instances.peaks)
+        return await self._read(targets.listed, asked, official_instances, self._clock.now())
+
+    async def arrivals(self, after: int | None, limit: int) -> Sequence[Arrival]:
+        """See `ports.InstanceStore`."""
+        return await self._read(instances.arrivals, after, limit)
 
     async def forget_instances(self, before: datetime) -> None:
         """See `ports.InstanceStore`."""
