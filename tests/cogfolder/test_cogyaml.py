@@ -3,6 +3,7 @@
 import pytest
 
 from cogyard.cogfolder.cogyaml import Line, parse_cog_yaml
+from cogyard.domain.batching import Batch
 from cogyard.domain.errors import BuildFailed
 
 GOOD = """
@@ -50,6 +51,46 @@ def test_keys_that_are_no_texts_are_unknown_like_others() -> None:
     assert [warning.partition(" is not")[0] for warning in found.warnings] == [
         "cog.yaml:2: 1", "cog.yaml: None", "cog.yaml: build.True",
     ]  # fmt: skip
+
+
+def test_a_batch_is_declared_under_a_key_of_our_own() -> None:
+    found = parse_cog_yaml("predict: p.py:P\nx-cogyard:\n  batch: {input: texts, max: 16, max_items: 64}\n")
+
+    assert found.batch == Batch(input="texts", max=16, max_items=64)
+    assert found.batch_line == 3
+    assert not found.warnings
+    assert parse_cog_yaml("predict: p.py:P\nx-cogyard: {batch: {input: texts, max: 2}}").batch == Batch(
+        input="texts", max=2
+    )
+    assert parse_cog_yaml("predict: p.py:P\nx-cogyard:").batch is None
+
+
+def test_an_unknown_key_of_our_own_is_a_warning_too() -> None:
+    assert parse_cog_yaml("predict: p.py:P\nx-cogyard:\n  bach: {}\n").warnings == [
+        "cog.yaml:3: x-cogyard.bach is not a key of cog.yaml that Cogyard knows; it is ignored."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("batch", "told"),
+    [
+        ("16", "cog.yaml:3: x-cogyard.batch must hold keys of its own: input and max."),
+        ("{max: 16}", "cog.yaml:3: x-cogyard.batch.input must name the input that is a list"),
+        ("{input: [], max: 16}", "cog.yaml:3: x-cogyard.batch.input must name the input"),
+        ("{input: texts}", "cog.yaml: x-cogyard.batch.max must say how many predictions run together"),
+        ("{input: texts, max: 1}", "cog.yaml:3: x-cogyard.batch.max must say how many predictions run together at most, a number from 2 to 1000."),
+        ("{input: texts, max: 1001}", "cog.yaml:3: x-cogyard.batch.max must say"),
+        ("{input: texts, max: true}", "cog.yaml:3: x-cogyard.batch.max must say"),
+        ("{input: texts, max: '4'}", "cog.yaml:3: x-cogyard.batch.max must say"),
+        ("\n    input: texts\n    max: 4\n    max_items: 1", "cog.yaml:6: x-cogyard.batch.max_items must be a number of 2 or more"),
+        ("\n    input: texts\n    max: 4\n    wait: 1", "cog.yaml:6: x-cogyard.batch has no wait; its keys are input, max, max_items."),
+    ],
+)  # fmt: skip
+def test_a_batch_that_cannot_be_says_what_to_write(batch: str, told: str) -> None:
+    with pytest.raises(BuildFailed) as failure:
+        parse_cog_yaml(f"predict: p.py:P\nx-cogyard:\n  batch: {batch}")
+
+    assert str(failure.value).startswith(told)
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,7 @@ QUERIES: dict[str, Callable[[World], list[str]]] = {
 HARMLESS_QUERIES = frozenset(
     {
         *("action", "cancel_after", "created_after", "created_before", "cursor", "idempotency", "prefer", "source"),
-        *("sort_by", "sort_direction", "limit", "query", "force", "curator", "last_event_id"),
+        *("sort_by", "sort_direction", "limit", "query", "force", "batch", "curator", "last_event_id"),
         *("signed_owner", "expiry", "signature", "by", "from_day", "to_day", "format"),
     }
 )

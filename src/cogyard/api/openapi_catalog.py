@@ -95,7 +95,7 @@ CATALOG: tuple[Operation, ...] = (
         answers={
             200: ("A line of JSON for each event of the build; the last is `version` or `error`.", "lines:PushEvent")
         },
-        parameters=("force",),
+        parameters=("force", "batch"),
         body="folder",
         is_extension=True,
     ),

@@ -81,6 +81,12 @@ PARAMETERS: dict[str, JsonObject] = {
     "force": _in(
         "query", "force", "Promote even what breaks callers of an official model (extension).", {"type": "boolean"}
     ),
+    "batch": _in(
+        "query",
+        "batch",
+        "`INPUT:MAX` or `INPUT:MAX:ITEMS`: which predictions may run as one (extension).",
+        {"type": "string"},
+    ),
     "curator": _in(
         "query",
         "curator",

@@ -19,9 +19,10 @@ from cogyard.api.request import body_chunks
 from cogyard.api.wire import Wire, to_bytes
 from cogyard.api.yard import Yard
 from cogyard.domain.account import Caller
+from cogyard.domain.batching import parse_batch
 from cogyard.domain.errors import CogyardError, InvalidRequest, StorageFull, TooLarge
 from cogyard.models import Pushed
-from cogyard.ports import BuildLine
+from cogyard.ports import BuildLine, Packed
 
 PING_INTERVAL = 5.0
 """Seconds of silence after which a line is sent, so that nobody between takes the connection for dead."""
@@ -35,10 +36,12 @@ Pushing = Callable[[Callable[[BuildLine], Awaitable[None]]], Coroutine[None, Non
 async def push(yard: Yard, request: Request, caller: Caller, model: tuple[str, str]) -> Response:
     """Receive the folder, then answer with the build's stream. Raises for what is wrong before the build begins."""
     await yard.models.may_push(caller, *model)
+    declared = request.query_params.get("batch")
+    batch = None if declared is None else parse_batch(declared)
     archive = await _receive(yard, request)
     force = request.query_params.get("force") == "true"
     check = partial(yard.tokens.check_same, request.headers.getlist("authorization"), caller)
-    pushing = partial(yard.models.push, caller, *model, archive, force=force, check=check)
+    pushing = partial(yard.models.push, caller, *model, Packed(archive, batch), force=force, check=check)
     lines = _build(yard.wire(request), pushing, archive)
     return StreamingResponse(lines, media_type="application/x-ndjson")
 

@@ -119,12 +119,15 @@ def _push(state: _State) -> Callable[..., None]:
         verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show all that the build prints.")] = False,
         examples: Annotated[bool, typer.Option("--examples/--no-examples", help="Run cogyard.yaml's examples.")] = True,
         force: Force = False,
+        batch: Annotated[
+            str | None, typer.Option(metavar="INPUT:MAX", help="Let so many predictions with lists run as one.")
+        ] = None,
     ) -> None:
         """Make a version of a Cog folder."""
         from cogyard.cli.push import PushOptions, push_folder
 
         async def talk(client: Client, terminal: Terminal) -> None:
-            made = await push_folder(client, terminal, folder, name, PushOptions(verbose, examples, force))
+            made = await push_folder(client, terminal, folder, name, PushOptions(verbose, examples, force, batch))
             version = made.get("version")
             identifier = version.get("id") if isinstance(version, dict) else None
             if terminal.as_json:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlencode
 
 import orjson
 
@@ -28,6 +29,8 @@ class PushOptions:
     verbose: bool = False
     examples: bool = True
     force: bool = False
+    #: `INPUT:MAX`, or what the folder declares
+    batch: str | None = None
 
 
 async def push_folder(client: Client, terminal: Terminal, folder: Path, name: str, options: PushOptions) -> JsonObject:
@@ -56,7 +59,9 @@ async def _upload(
 ) -> JsonObject:
     lines: deque[str] = deque(maxlen=LINES_ON_FAILURE)
     headers = {"Content-Type": "application/gzip", "Content-Length": str(size)}
-    url = f"{client.url}/v1/models/{name}/versions" + ("?force=true" if options.force else "")
+    asked = {"force": "true" if options.force else None, "batch": options.batch}
+    query = urlencode({name: value for name, value in asked.items() if value is not None})
+    url = f"{client.url}/v1/models/{name}/versions" + (f"?{query}" if query else "")
     with terminal.progress() as progress:
         bar = progress.add_task("uploading", total=size)
 

@@ -4,13 +4,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeGuard
 
 import yaml
 
+from cogyard.domain.batching import MOST, Batch, is_possible
 from cogyard.domain.errors import BuildFailed
 from cogyard.domain.values import Json, JsonObject
 
 FILE = "cog.yaml"
+
+OWN = "x-cogyard"
+"""The key under which stands what Cog knows nothing of."""
 
 PYTHON_VERSIONS = ("3.10", "3.11", "3.12", "3.13")
 DEFAULT_PYTHON = "3.13"
@@ -24,8 +29,10 @@ _BUILD_KEYS = frozenset(
     }
 )  # fmt: skip
 _KEYS = frozenset(
-    {"build", "image", "run", "predict", "train", "concurrency", "environment", "weights", "model", "tests"}
+    {"build", "image", "run", "predict", "train", "concurrency", "environment", "weights", "model", "tests", OWN}
 )
+_OWN_KEYS = frozenset({"batch"})
+_BATCH_KEYS = frozenset({"input", "max", "max_items"})
 _RESERVED = re.compile(
     r"(PATH|PYTHONPATH|PYTHONHOME|LD_LIBRARY_PATH|LD_PRELOAD|HF_ENDPOINT|"
     r"(CUDA|NVIDIA|R8|REPLICATE|PGET|KUBERNETES|COGYARD)_.*)"
@@ -58,6 +65,8 @@ class CogYaml:
     gpu: bool = False
     sdk_version: Line | None = None
     max_concurrency: int | None = None
+    batch: Batch | None = None
+    batch_line: int | None = None
     warnings: Sequence[str] = ()
 
 
@@ -104,6 +113,8 @@ class _Reader:
         build = self._mapping("build")
         warnings = [self._unknown(key) for key in self._value if key not in _KEYS]
         warnings += [self._unknown("build", key) for key in build if key not in _BUILD_KEYS]
+        own = self._mapping(OWN)
+        warnings += [self._unknown(OWN, key) for key in own if key not in _OWN_KEYS]
         if self._value.get("weights"):
             warnings.append(f"{self._at('weights')}: weights are not fetched; use build.run or setup() for now.")
         predict, train = self._reference("run") or self._reference("predict"), self._reference("train")
@@ -131,6 +142,8 @@ class _Reader:
             gpu=bool(build.get("gpu", False)),
             sdk_version=self._text("build", "sdk_version"),
             max_concurrency=self._max_concurrency(),
+            batch=self._batch(own.get("batch")),
+            batch_line=self._line(OWN, "batch"),
             warnings=[warning for warning in warnings if warning],
         )
 
@@ -164,6 +177,32 @@ class _Reader:
         if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1000:
             raise BuildFailed(f"{self._at('concurrency', 'max')}: concurrency.max must be a number from 1 to 1000.")
         return value
+
+    def _batch(self, declared: Json) -> Batch | None:
+        if declared is None:
+            return None
+        if not isinstance(declared, dict):
+            raise BuildFailed(f"{self._at(OWN, 'batch')}: {OWN}.batch must hold keys of its own: input and max.")
+        for key in declared:
+            if key not in _BATCH_KEYS:
+                known = ", ".join(sorted(_BATCH_KEYS))
+                raise BuildFailed(f"{self._at(OWN, 'batch', key)}: {OWN}.batch has no {key}; its keys are {known}.")
+        name, most, items = declared.get("input"), declared.get("max"), declared.get("max_items")
+        if not isinstance(name, str) or not name:
+            raise BuildFailed(
+                f"{self._at(OWN, 'batch')}: {OWN}.batch.input must name the input that is a list, such as texts."
+            )
+        if not _is_whole(most) or not is_possible(most):
+            raise BuildFailed(
+                f"{self._at(OWN, 'batch', 'max')}: {OWN}.batch.max must say how many predictions run together at "
+                f"most, a number from 2 to {MOST}."
+            )
+        if items is not None and not (_is_whole(items) and is_possible(most, items)):
+            raise BuildFailed(
+                f"{self._at(OWN, 'batch', 'max_items')}: {OWN}.batch.max_items must be a number of 2 or more; leave it "
+                "out for no limit."
+            )
+        return Batch(input=name, max=most, max_items=items)
 
     def _environment(self) -> dict[str, str]:
         value = self._value.get("environment") if isinstance(self._value, dict) else None
@@ -270,6 +309,10 @@ def _check_doubles(node: yaml.Node | None) -> None:
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
             _check_doubles(item)
+
+
+def _is_whole(value: Json) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _plain(value: Json) -> str:

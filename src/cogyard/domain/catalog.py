@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from cogyard.domain.account import Account, Caller
+from cogyard.domain.batching import Batch
 from cogyard.domain.errors import Forbidden, InvalidRequest
 from cogyard.domain.prediction import StreamKind
 from cogyard.domain.values import AccountId, FileId, Json, JsonObject, ModelId, PredictionId, VersionId
@@ -87,6 +88,8 @@ class BuildConfig:
     gpu: bool = False
     #: a training's result, handed to the model's setup
     weights: FileId | None = None
+    #: which queued predictions run together; None where each runs alone
+    batch: Batch | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,9 +18,18 @@ class MetricMode(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """The model began to run it."""
+    """The model began to run it; `together` is how many predictions it runs at once as one, this one included."""
 
     at: datetime
+    together: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Separated:
+    """What it ran together with came to nothing, and it begins anew by itself; `reason` ends a sentence."""
+
+    at: datetime
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,5 +103,17 @@ class Interrupted:
     reason: str
 
 
-Event = Started | Output | Log | Metric | Succeeded | Failed | CancelRequested | DeadlinePassed | Canceled | Interrupted
+Event = (
+    Started
+    | Separated
+    | Output
+    | Log
+    | Metric
+    | Succeeded
+    | Failed
+    | CancelRequested
+    | DeadlinePassed
+    | Canceled
+    | Interrupted
+)
 """Everything that can happen to a prediction after its creation."""

@@ -28,6 +28,7 @@ from cogyard.domain.events import (
     Metric,
     MetricMode,
     Output,
+    Separated,
     Started,
     Succeeded,
 )
@@ -62,6 +63,10 @@ REDACTED = "[REDACTED]"
 
 RESERVED_METRICS = frozenset({"predict_time", "total_time"})
 """Metrics that are measured here and that a model cannot set (`api-contract.md` §9.3)."""
+
+
+TOGETHER = "batch"
+"""In a prediction's timing: how many predictions its instance runs as one, where it is more than one."""
 
 
 class Status(StrEnum):
@@ -169,8 +174,12 @@ def apply(prediction: Prediction, event: Event) -> Prediction:
             return prediction
         raise AlreadyFinished(f"prediction {prediction.id} is {prediction.status}")
     match event:
-        case Started(at=at):
-            return replace(prediction, status=Status.processing, started_at=prediction.started_at or at)
+        case Started(at=at, together=together):
+            timing = _with_together(prediction.timing, together)
+            started = prediction.started_at or at
+            return replace(prediction, status=Status.processing, started_at=started, timing=timing)
+        case Separated(at=at, reason=reason):
+            return _separate(prediction, at, reason)
         case Output():
             return _with_output(prediction, event)
         case Log(text=text):
@@ -192,6 +201,33 @@ def apply(prediction: Prediction, event: Event) -> Prediction:
             return _interrupt(prediction, event)
         case _:
             assert_never(event)
+
+
+def run_time(prediction: Prediction, end: datetime) -> int:
+    """The microseconds of an instance that it is charged for until `end`: its part of those that it shared."""
+    passed = micros(prediction.started_at or end, end)
+    together = (prediction.timing or {}).get(TOGETHER)
+    return passed // together if isinstance(together, int) else passed
+
+
+def _with_together(timing: JsonObject | None, together: int) -> JsonObject | None:
+    if together > 1:
+        return {**(timing or {}), TOGETHER: together}
+    if timing is None or TOGETHER not in timing:
+        return timing
+    return {name: value for name, value in timing.items() if name != TOGETHER} or None
+
+
+def _separate(prediction: Prediction, at: datetime, reason: str) -> Prediction:
+    """Its time begins anew: nobody pays for what came to nothing."""
+    note = f"[cogyard] it ran together with others, but {reason}; it runs again alone\n"
+    return replace(
+        prediction,
+        started_at=at,
+        metrics={},
+        logs=_with_log(prediction.logs, note),
+        timing=_with_together(prediction.timing, 1),
+    )
 
 
 def _with_output(prediction: Prediction, event: Output) -> Prediction:
@@ -258,7 +294,7 @@ def _cancel(prediction: Prediction, at: datetime) -> Prediction:
 def _finish(prediction: Prediction, status: Status, at: datetime, error: str | None = None) -> Prediction:
     started = prediction.started_at or at
     is_by_unit = bool(prediction.unit)
-    used = millionths(prediction.metrics.get(prediction.unit)) if is_by_unit else micros(started, at)
+    used = millionths(prediction.metrics.get(prediction.unit)) if is_by_unit else run_time(prediction, at)
     times: JsonObject = {
         "predict_time": max((at - started).total_seconds(), 0.0),
         "total_time": max((at - prediction.created_at).total_seconds(), 0.0),
@@ -294,6 +330,7 @@ def _interrupt(prediction: Prediction, event: Interrupted) -> Prediction:
         started_at=None,
         metrics={},
         logs=_with_log(prediction.logs, note),
+        timing=_with_together(prediction.timing, 1),
     )
 
 

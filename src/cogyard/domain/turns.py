@@ -25,6 +25,15 @@ class Turns:
         self._served[queue] = {**kept, chosen: next(self._number)}
         return chosen
 
+    def order(self, queue: QueueId, waiting: Collection[AccountId]) -> list[AccountId]:
+        """All of those that wait, the one that was served longest ago first; nobody counts as served by it."""
+        before = self._served.get(queue, {})
+        return sorted(waiting, key=lambda account: before.get(account, 0))
+
+    def served(self, queue: QueueId, accounts: Collection[AccountId]) -> None:
+        """These were served out of their turn, with somebody else."""
+        self._served.setdefault(queue, {}).update({account: next(self._number) for account in accounts})
+
     def forget(self, queue: QueueId) -> None:
         """Nobody waits in it any more."""
         self._served.pop(queue, None)

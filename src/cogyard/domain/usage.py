@@ -16,7 +16,7 @@ from enum import StrEnum
 from cogyard.domain.catalog import Model, Price
 from cogyard.domain.errors import InvalidResource
 from cogyard.domain.money import micros, millionths
-from cogyard.domain.prediction import RESERVED_METRICS, Prediction
+from cogyard.domain.prediction import RESERVED_METRICS, Prediction, run_time
 from cogyard.domain.values import JsonObject
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -125,7 +125,7 @@ def charge(prediction: Prediction) -> Amounts:
     quantity = millionths(prediction.metrics.get(prediction.unit)) if prediction.unit else 0
     return Amounts(
         count=1,
-        run_time=micros(prediction.started_at, prediction.completed_at),
+        run_time=run_time(prediction, prediction.completed_at),
         quantity=quantity,
         cost=prediction.cost or 0,
     )

@@ -16,7 +16,7 @@ from cogyard.domain.errors import CogyardError, StorageFull
 from cogyard.domain.events import Canceled, CancelRequested, Event, Failed, Interrupted, Output, Succeeded
 from cogyard.domain.file import Content, File, FileKind
 from cogyard.domain.prediction import Prediction, PredictionKind
-from cogyard.domain.values import FileId, JsonObject, QueueId
+from cogyard.domain.values import FileId, JsonObject, PredictionId, QueueId
 from cogyard.instances.driver import Driver, DriverEvent, Produced
 from cogyard.instances.inputs import InputFiles
 from cogyard.instances.recorder import Fenced, Recorder
@@ -67,6 +67,11 @@ class Slot:
         self._slots = slots
         self._is_free = False
 
+    @classmethod
+    def of_nobody(cls) -> "Slot":
+        """For a run within another one's slot."""
+        return cls(asyncio.Semaphore(0))
+
     def free(self) -> None:
         """Give it back; a second time changes nothing."""
         if not self._is_free:
@@ -93,7 +98,15 @@ class PredictionRun:
 
     async def run(self, prediction: Prediction, slot: Slot) -> None:
         """See it to its end, or give it back; the slot is freed as soon as the model is done with it."""
-        recorder = Recorder(prediction, self._around.store, self._around.bus)
+        await self.go(self.recorder(prediction), slot)
+
+    def recorder(self, prediction: Prediction) -> Recorder:
+        """The one that writes it, from its claim on."""
+        return Recorder(prediction, self._around.store, self._around.bus)
+
+    async def go(self, recorder: Recorder, slot: Slot) -> None:
+        """The same for a prediction that its recorder knows already."""
+        prediction = recorder.prediction
         folder = self._folder / prediction.id
         with self._around.bus.listen(("cancel", prediction.id)) as asked:
             watcher = asyncio.create_task(self._watch_cancel(recorder, asked))
@@ -110,7 +123,7 @@ class PredictionRun:
     async def _record(self, recorder: Recorder, folder: Path, slot: Slot) -> None:
         prediction, clock = recorder.prediction, self._around.clock
         try:
-            model_input, pointers = self._prepare(self._around.open_input(prediction))
+            model_input, pointers = self.prepare(prediction)
             paths = await self._fetch(model_input, pointers, recorder, folder) if pointers else {}
         except CogyardError as fault:
             await recorder.add(Failed(at=clock.now(), error=str(fault)))
@@ -123,10 +136,19 @@ class PredictionRun:
                 is_last = isinstance(event, Succeeded | Failed | Canceled | Interrupted)
                 if is_last:
                     slot.free()  # the next one may start while this one's end is being stored
-                if await self._take(recorder, event) or is_last:
+                if await self.take(recorder, event) or is_last:
                     break
+        await self.close(recorder)
+
+    def prepare(self, prediction: Prediction) -> tuple[JsonObject, list[str]]:
+        """What the model gets, and the places of files in it. Raises `CogyardError` for what cannot be opened."""
+        return self._prepare(self._around.open_input(prediction))
+
+    async def close(self, recorder: Recorder) -> None:
+        """Store what is left; what the model left without an end is given back. Raises `Fenced`."""
         if recorder.prediction.claimed_by is not None:
-            await recorder.add(Interrupted(at=clock.now(), reason="the model's process stopped answering"))
+            reason = "the model's process stopped answering"
+            await recorder.add(Interrupted(at=self._around.clock.now(), reason=reason))
         await recorder.flush()
         if not recorder.prediction.status.is_terminal:
             self._around.bus.publish(("queue", recorder.prediction.queue))
@@ -145,7 +167,7 @@ class PredictionRun:
             canceled.cancel()
             fetching.cancel()
 
-    async def _take(self, recorder: Recorder, event: DriverEvent) -> bool:
+    async def take(self, recorder: Recorder, event: DriverEvent) -> bool:
         """Hand an event to the recorder; True when nothing more can be stored."""
         try:
             if isinstance(event, Succeeded) and recorder.claimed.kind is PredictionKind.training:
@@ -192,15 +214,23 @@ class PredictionRun:
         return file_id
 
     async def _watch_cancel(self, recorder: Recorder, asked: Listener) -> None:
-        """Tell the driver when the caller cancels; the store is looked at too, since notices may be lost."""
-        prediction, wait = recorder.prediction, CANCEL_POLL
+        """Tell the driver when the caller cancels."""
+        await self.asked_to_end(recorder, asked)
+        await self.keep_canceling(recorder.prediction.id)
+
+    async def asked_to_end(self, recorder: Recorder, asked: Listener) -> None:
+        """Wait until the caller wants an end, and note it; the store is looked at too, since notices may be lost."""
+        prediction = recorder.prediction
         requested_at = prediction.cancel_requested_at
         while requested_at is None:
-            await asked.wait(wait)
+            await asked.wait(CANCEL_POLL)
             current = await self._around.store.get_prediction(prediction.id)
             requested_at = self._around.clock.now() if current is None else current.cancel_requested_at
         await recorder.add(CancelRequested(at=requested_at))
         recorder.cancel_requested.set()
-        while True:  # until the prediction has ended and this is cancelled; the driver may not know it yet
-            await self._driver.cancel(prediction.id)
+
+    async def keep_canceling(self, run: PredictionId) -> None:
+        """Tell the driver, until this is cancelled: it may not know the run yet."""
+        while True:
+            await self._driver.cancel(run)
             await asyncio.sleep(CANCEL_POLL)

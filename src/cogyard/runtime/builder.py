@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -27,10 +27,12 @@ from cogyard.cogfolder.schema import (
     for_training,
     predictor_facts,
 )
+from cogyard.domain.batching import Batch
 from cogyard.domain.catalog import BuildConfig, Version, component
 from cogyard.domain.errors import BuildFailed, StorageFull
 from cogyard.domain.values import FileId, JsonObject, VersionId
-from cogyard.ports import BuildLine, Built
+from cogyard.ports import BuildLine, Built, Packed
+from cogyard.runtime.batches import check_batch
 from cogyard.runtime.bytecode import compile_bytecode
 from cogyard.runtime.environment import Environments, Report
 from cogyard.runtime.requirements import Requirements, requirements_of
@@ -76,11 +78,11 @@ class FolderBuilder:
             folder.mkdir(parents=True, exist_ok=True)
         self._environments.clean_up()
 
-    async def build(self, archive: Path, report: Callable[[BuildLine], Awaitable[None]]) -> Built:
+    async def build(self, packed: Packed, report: Callable[[BuildLine], Awaitable[None]]) -> Built:
         """See `ports.Builder`."""
         work = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=self._work))
         try:
-            return await self._build(archive, work / "source", report)
+            return await self._build(packed, work / "source", report)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise StorageFull("There is no space left on the server's disk to build this model.") from error
@@ -88,17 +90,18 @@ class FolderBuilder:
         finally:
             await asyncio.shield(asyncio.to_thread(shutil.rmtree, work, ignore_errors=True))
 
-    async def _build(self, archive: Path, folder: Path, report: Report) -> Built:
+    async def _build(self, packed: Packed, folder: Path, report: Report) -> Built:
         await report(BuildLine("source", "unpacking the folder"))
-        await asyncio.to_thread(unpack, archive, folder)
+        await asyncio.to_thread(unpack, packed.archive, folder)
         digest = await asyncio.to_thread(source_digest, folder)
-        read = await asyncio.to_thread(_read, folder)
+        read = await asyncio.to_thread(_read, folder, packed.batch)
         for warning in [*read.cog_yaml.warnings, *read.requirements.warnings]:
             await report(BuildLine("source", f"warning: {warning}"))
         await report(BuildLine("schema", read.reason))
         async with self._environments.hold(read.requirements, folder, report):
             schema = read.schema or await self._import_schema(folder, read)
-            version = _version_id(digest, read.requirements.digest, schema)
+            config = _with_batch(read, packed.batch, schema)
+            version = _version_id(digest, read.requirements.digest, schema, packed.batch)
             await compile_bytecode(self._environments.python(read.requirements.digest), [folder, WRAPPER.parent])
             async with self._keeping:  # the same folder may be pushed twice at once
                 await asyncio.to_thread(self._keep, folder, version, schema)
@@ -108,7 +111,7 @@ class FolderBuilder:
             version=version,
             cog_version=read.requirements.cog,
             openapi_schema=schema,
-            config=read.config,
+            config=config,
             source_digest=digest,
             environment_digest=read.requirements.digest,
             readme=await asyncio.to_thread(read_readme, kept),
@@ -169,7 +172,7 @@ class FolderBuilder:
         await asyncio.to_thread(shutil.rmtree, self._caches / version, ignore_errors=True)
 
 
-def _read(folder: Path) -> _Read:
+def _read(folder: Path, batch: Batch | None) -> _Read:
     """Everything that can be known, and be wrong, before the slow part. Blocking. Raises `BuildFailed`."""
     cog_yaml = read_cog_yaml(folder)
     if cog_yaml.predict is None:
@@ -199,7 +202,20 @@ def _read(folder: Path) -> _Read:
         is_async=facts.is_async,
         gpu=cog_yaml.gpu,
     )
-    return _Read(cog_yaml, requirements, config, schema, reason)
+    read = _Read(cog_yaml, requirements, config, schema, reason)
+    if schema is not None:
+        _with_batch(read, batch, schema)
+    return read
+
+
+def _with_batch(read: _Read, pushed: Batch | None, schema: JsonObject) -> BuildConfig:
+    """The configuration with what the push or else the folder declares. Raises `BuildFailed`."""
+    declared, line = read.cog_yaml.batch, read.cog_yaml.batch_line
+    if pushed is not None:
+        return replace(read.config, batch=check_batch(pushed, "the push's batch", schema))
+    if declared is None:
+        return read.config
+    return replace(read.config, batch=check_batch(declared, f"{FILE}:{line}", schema))
 
 
 def _static_schema(folder: Path, cog_yaml: CogYaml) -> tuple[JsonObject | None, str]:
@@ -215,8 +231,10 @@ def _static_schema(folder: Path, cog_yaml: CogYaml) -> tuple[JsonObject | None, 
         return None, f"the schema will be derived by importing the model: {needed}"
 
 
-def _version_id(source: str, environment: str, schema: JsonObject) -> VersionId:
-    content = {"source": source, "environment": environment, "schema": schema}
+def _version_id(source: str, environment: str, schema: JsonObject, batch: Batch | None) -> VersionId:
+    content: dict[str, object] = {"source": source, "environment": environment, "schema": schema}
+    if batch is not None:  # one that the folder declares is part of the source
+        content["batch"] = asdict(batch)
     try:
         return VersionId(hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest())
     except orjson.JSONEncodeError as error:

@@ -1,8 +1,8 @@
 """Statements of predictions and of the queue that they are. Each function runs in the transaction that it is given."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -26,7 +26,6 @@ from cogyard.domain.errors import Conflict, Unauthenticated
 from cogyard.domain.events import CancelRequested, DeadlinePassed
 from cogyard.domain.prediction import Prediction, apply, forget_data
 from cogyard.domain.schedule import Demand
-from cogyard.domain.turns import Turns
 from cogyard.domain.values import AccountId, InstanceId, PredictionId, QueueId
 from cogyard.domain.webhook import durable_events
 from cogyard.ports import Once, Page, PageRequest, PredictionFilter
@@ -48,25 +47,12 @@ _CHUNKS = (
 )
 _BY_TIME = (type_coerce(_C.created_at, BigInteger), _C.sequence)
 # constants in the text, not parameters: SQLite takes an index of some rows only where it sees that they are meant
-_IS_WAITING = (_C.status == literal_column("'starting'")) & _C.claimed_by.is_(None)
+IS_WAITING = (_C.status == literal_column("'starting'")) & _C.claimed_by.is_(None)
 _IS_FROM_WEB = _C.source == literal_column("'web'")
 _HAS_DATA = (_C.data_removed == literal_column("0")) & _C.completed_at.is_not(None)
-_IN_QUEUE = (_C.queue == bindparam("queue_is")) & _IS_WAITING
-# each account is one step in the index, however much it has queued
-_FIRST_ACCOUNT = select(func.min(_C.account).label("account")).where(_IN_QUEUE).cte("waiting", recursive=True)
-_NEXT_ACCOUNT = select(func.min(_C.account)).where(_IN_QUEUE, _C.account > _FIRST_ACCOUNT.c.account).scalar_subquery()
-_ACCOUNTS = _FIRST_ACCOUNT.union_all(select(_NEXT_ACCOUNT).where(_FIRST_ACCOUNT.c.account.is_not(None)))
-_WAITING_ACCOUNTS = select(_ACCOUNTS.c.account).where(_ACCOUNTS.c.account.is_not(None))
-_OLDEST = select(func.min(_C.sequence)).where(_IN_QUEUE, _C.account == bindparam("account_is")).scalar_subquery()
-_CLAIM = (
-    update(predictions)
-    .where(_C.sequence == _OLDEST)
-    .values(claimed_by=bindparam("instance"), lease_until=bindparam("until"), epoch=_C.epoch + 1)
-    .returning(*predictions.columns)
-)
 _DEMAND = (
     select(_C.queue, func.count().label("queued"), func.min(_C.created_at).label("since"))
-    .where(_IS_WAITING)
+    .where(IS_WAITING)
     .group_by(_C.queue)
 )
 _FORGET_CHUNKS = delete(chunks).where(chunks.c.prediction == bindparam("sequence_is"))
@@ -170,28 +156,6 @@ def demand(connection: Connection) -> Sequence[Demand]:
     return [Demand(queue=row.queue, queued=row.queued, since=row.since) for row in connection.execute(_DEMAND)]
 
 
-def claim(
-    connection: Connection, queue: QueueId, instance: InstanceId, lease: timedelta, at: datetime, turns: Turns
-) -> Prediction | None:
-    """Claim the oldest of the account whose turn it is. There is one writer, so nobody comes between."""
-    accounts = connection.execute(_WAITING_ACCOUNTS, {"queue_is": queue}).scalars().all()
-    if not accounts:
-        turns.forget(queue)
-        return None
-    account = turns.next(queue, accounts)
-    values = {"queue_is": queue, "account_is": account, "instance": instance, "until": at + lease}
-    row = connection.execute(_CLAIM, values).mappings().one_or_none()
-    return None if row is None else to_prediction(row)
-
-
-def extend(
-    connection: Connection, instance: InstanceId, held: Collection[PredictionId], lease: timedelta, at: datetime
-) -> None:
-    """Lengthen the instance's claims of these."""
-    claims = update(predictions).where(_C.claimed_by == instance, _C.id.in_(held))
-    connection.execute(claims.values(lease_until=at + lease))
-
-
 def record(connection: Connection, before: Prediction, after: Prediction) -> bool:
     """Store a step, unless the prediction has ended, was given back or was claimed anew since `before` was read."""
     is_whole = after.claimed_by is None  # chunks are for the time of a claim only
@@ -236,6 +200,8 @@ def _row_changes(before: Prediction, after: Prediction, *, whole: bool) -> Value
         values["lease_until"] = None
     if whole:
         values["logs"] = after.logs
+    if after.timing != before.timing:
+        values["timing"] = after.timing
     if after.input is not before.input:
         values["input"] = after.input
     if whole or (not after.is_stream and after.output is not before.output):
@@ -270,9 +236,9 @@ def claimed(connection: Connection, instance: InstanceId | None, expired_at: dat
     return [_whole(connection, row) for row in sorted(rows, key=lambda row: int(row["sequence"]))]
 
 
-def waiting(connection: Connection, queue: QueueId) -> Sequence[Prediction]:
+def waiting(connection: Connection, queue: QueueId, limit: int | None) -> Sequence[Prediction]:
     """What waits for an instance of the queue, oldest first."""
-    found = select(predictions).where(_C.queue == queue, _IS_WAITING).order_by(_C.sequence)
+    found = select(predictions).where(_C.queue == queue, IS_WAITING).order_by(_C.sequence).limit(limit)
     return [to_prediction(row) for row in connection.execute(found).mappings()]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from cogyard.domain.account import Account, AccountKind, Role, Scope, Token, in_order
+from cogyard.domain.batching import Batch
 from cogyard.domain.catalog import BuildConfig, Model, Price, Version, Visibility
 from cogyard.domain.deployment import Deployment, Release
 from cogyard.domain.file import Content, File, FileKind
@@ -71,7 +72,9 @@ def to_version(row: RowMapping) -> Version:
         name: row[name]
         for name in ("id", "created_at", "cog_version", "openapi_schema", "source_digest", "environment_digest")
     }
-    return Version(config=BuildConfig(**row["config"]), **fields)
+    config, batch = row["config"], row["config"].get("batch")  # versions of older releases have none
+    held = None if batch is None else Batch(**batch)
+    return Version(config=BuildConfig(**{**config, "batch": held}), **fields)
 
 
 def from_version(version: Version) -> Values:

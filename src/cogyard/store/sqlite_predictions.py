@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TextIO
 
+from cogyard.domain.batching import Batch
 from cogyard.domain.events import CancelRequested, DeadlinePassed
 from cogyard.domain.file import File
 from cogyard.domain.prediction import Prediction
@@ -13,7 +14,7 @@ from cogyard.domain.turns import Turns
 from cogyard.domain.values import AccountId, DeliveryId, FileId, InstanceId, PredictionId, QueueId
 from cogyard.domain.webhook import Delivery
 from cogyard.ports import Clock, Once, Page, PageRequest, PredictionFilter
-from cogyard.store import deliveries, predictions, records
+from cogyard.store import claims, deliveries, predictions, records
 from cogyard.store.sqlite_core import SqliteCore
 
 
@@ -51,13 +52,19 @@ class SqlitePredictions(SqliteCore):
 
     async def claim(self, queue: QueueId, instance: InstanceId, lease: timedelta, at: datetime) -> Prediction | None:
         """See `ports.ClaimStore`."""
-        return await self._write(predictions.claim, queue, instance, lease, at, self._turns)
+        return await self._write(claims.claim, queue, instance, lease, at, self._turns)
+
+    async def claim_alike(
+        self, first: Prediction, batch: Batch, lease: timedelta, at: datetime
+    ) -> Sequence[Prediction]:
+        """See `ports.ClaimStore`."""
+        return await self._write(claims.claim_alike, first, batch, lease, at, self._turns)
 
     async def extend(
         self, instance: InstanceId, held: Collection[PredictionId], lease: timedelta, at: datetime
     ) -> None:
         """See `ports.ClaimStore`."""
-        await self._write(predictions.extend, instance, held, lease, at)
+        await self._write(claims.extend, instance, held, lease, at)
 
     async def record(self, before: Prediction, after: Prediction) -> bool:
         """See `ports.ClaimStore`."""
@@ -69,9 +76,9 @@ class SqlitePredictions(SqliteCore):
         """See `ports.ClaimStore`."""
         return await self._read(predictions.claimed, instance, expired_at)
 
-    async def waiting(self, queue: QueueId) -> Sequence[Prediction]:
+    async def waiting(self, queue: QueueId, limit: int | None = None) -> Sequence[Prediction]:
         """See `ports.ClaimStore`."""
-        return await self._read(predictions.waiting, queue)
+        return await self._read(predictions.waiting, queue, limit)
 
     async def overdue(self, at: datetime) -> Sequence[PredictionId]:
         """See `ports.TimeStore`."""
