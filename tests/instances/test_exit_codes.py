@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cogyard.instances.cog_process import _exit_code_of_collected, _wait_for_exit
+from cogyard.instances.exit_codes import exit_code_of_collected, wait_for_exit
 from tests.yard import wait_until
 
 PARENT = """
@@ -41,7 +41,7 @@ def test_the_code_of_a_process_that_nobody_collected_is_read(end: str, code: int
     process, child = parent(end, collects=False)
 
     async def watch() -> int | None:
-        waiting = asyncio.create_task(_wait_for_exit(child))
+        waiting = asyncio.create_task(wait_for_exit(child))
         await asyncio.sleep(0)
         assert process.stdin is not None
         process.stdin.write("\n")
@@ -66,7 +66,7 @@ def test_the_code_of_a_process_that_was_collected_is_still_known(end: str, code:
     process.stdin.flush()
     assert process.stdout.readline() == "over\n"
     wait_until(lambda: not Path(f"/proc/{child}").exists(), 5, "its collection")
-    found = _exit_code_of_collected(descriptor)
+    found = exit_code_of_collected(descriptor)
     os.close(descriptor)
     with process:
         process.kill()

@@ -1,21 +1,23 @@
 """The process group of one Cog server: its leader answers HTTP, its child, Cog's worker, runs the model."""
 
 import asyncio
-import fcntl
+import errno
 import os
 import signal
 import socket
-import struct
-import sys
 import time
 from collections import deque
 from contextlib import suppress
+from datetime import timedelta
 
 import psutil
 
+from cogyard.instances import priority
 from cogyard.instances.driver import Process
+from cogyard.instances.exit_codes import describe_exit, wait_for_exit
+from cogyard.instances.memory import MemoryGroup, out_of_memory
 from cogyard.ports import Launch
-from cogyard.processes import INSTANCE_MARK, kill_marked, start_time
+from cogyard.processes import INSTANCE_MARK, children_of, family_of, kill_marked, resident_bytes, start_time
 
 KEPT_OUTPUT_BYTES = 64 * 1024
 """How much of what the server itself prints is kept, for the case that it dies."""
@@ -29,13 +31,27 @@ PIPE_END = 0.5
 LAST_WORDS = 1.0
 """Seconds that the leader has to pass on what a dead worker had printed; it is of no use any more."""
 
-COLLECTING = 0.005
-"""Seconds within which the kernel has noted the end of a process that it no longer shows."""
+OUT_OF_MEMORY_SCORE = 500
+"""How much sooner the kernel takes a model than its server when the machine's memory runs out (proc(5))."""
 
-_PIDFD_GET_INFO, _PIDFD_INFO_EXIT, _PIDFD_INFO_BYTES = 0xC040FF0B, 1 << 3, 64
+DATA_ROOM = 2
+"""Without a control group, one process may claim so many times what the instance may use: claims are not use."""
 
-WORKER_POLL = 0.1
-"""Seconds between two looks for a dead worker where the kernel cannot tell us (no pidfd)."""
+_CONFINED = """
+{ echo "$1" >/proc/self/oom_score_adj; } 2>/dev/null
+[ -z "$2" ] || echo $$ >"$2" || exit 125
+[ -z "$3" ] || ulimit -d "$3"
+shift 3
+exec "$@"
+"""
+"""A process joins its control group before it is what it shall be: no step of it escapes the limit."""
+
+_PASSING = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EADDRINUSE, errno.EADDRNOTAVAIL)
+
+
+def is_passing(error: OSError) -> bool:
+    """Whether a start failed for want of something of the machine's: the next one may go well."""
+    return error.errno in _PASSING
 
 
 def free_port() -> int:
@@ -49,21 +65,40 @@ def free_port() -> int:
 class CogProcess:
     """One started process group."""
 
-    def __init__(self, process: asyncio.subprocess.Process, started: float, spool: str) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, launch: Launch, group: MemoryGroup | None, begun: float
+    ) -> None:
         self._process = process
-        self._spool = spool
-        self.identity = Process(process.pid, started)
+        self._spool = launch.environment[INSTANCE_MARK]
+        self._group = group
+        self._limit = launch.share.memory_limit
+        self.identity = Process(process.pid, start_time(process.pid) or 0.0)
+        #: when it was started, on the clock that all processes of the machine share (`time.monotonic`)
+        self.begun = begun
+        #: bytes of memory in use, when last looked
+        self.memory = 0
         self._printed: deque[bytes] = deque()
         self._printed_bytes = 0
         self._is_cut = False
+        self._is_gone = False
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks = [asyncio.create_task(self._drain()), asyncio.create_task(self._await_leader())]
         self.worker: int | None = None
 
     @classmethod
-    async def start(cls, launch: Launch) -> "CogProcess":
-        """Start the group. Raises `OSError` when the command cannot be run."""
+    async def start(cls, launch: Launch, group: MemoryGroup | None) -> "CogProcess":
+        """Start the group, giving way to others until `set_up`. Raises `OSError` when the command cannot be run."""
+        begun = time.monotonic()
+        share = launch.share
+        claim = DATA_ROOM * share.memory_limit // 1024 if group is None and not share.gpus else 0
         process = await asyncio.create_subprocess_exec(
+            "/bin/sh",
+            "-c",
+            _CONFINED,
+            "cogyard",
+            str(OUT_OF_MEMORY_SCORE),
+            "" if group is None else str(group.members),
+            str(claim or ""),
             *launch.command,
             cwd=launch.folder,
             env=dict(launch.environment),
@@ -72,7 +107,8 @@ class CogProcess:
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
         )
-        return cls(process, start_time(process.pid) or 0.0, launch.environment[INSTANCE_MARK])
+        priority.lower(process.pid)
+        return cls(process, launch, group, begun)
 
     @property
     def has_ended(self) -> bool:
@@ -99,15 +135,28 @@ class CogProcess:
 
     def watch_worker(self) -> None:
         """Look for the worker, and from then on notice its death, which the leader survives."""
-        if self.worker is not None:
-            return
-        try:
-            children = psutil.Process(self.identity.pid).children()
-        except psutil.Error:
-            return
-        if children:
-            self.worker = children[0].pid
+        if self.worker is None and (children := children_of(self.identity.pid)):
+            self.worker = children[0]
             self._tasks.append(asyncio.create_task(self._await_worker(self.worker)))
+
+    def watch_memory(self, interval: timedelta) -> None:
+        """Look so often how much memory is in use, and end the group when it is too much."""
+        self._tasks.append(asyncio.create_task(self._watch_memory(interval.total_seconds())))
+
+    def set_up(self) -> None:
+        """Give way no longer."""
+        leader = self.identity.pid
+        restoring = asyncio.to_thread(lambda: priority.restore(family_of(leader)))
+        self._tasks.append(asyncio.create_task(restoring))
+
+    async def reason(self) -> str:
+        """How it ended; that may take a moment to be known after its connections broke."""
+        try:
+            async with asyncio.timeout(1.0):
+                return await self.ended()
+        except TimeoutError:
+            self.kill("the Cog server closed the connection")
+            return await self.ended()
 
     def kill(self, reason: str) -> None:
         """End the whole group at once; `reason` is how it ended, unless it had ended already."""
@@ -115,11 +164,14 @@ class CogProcess:
         self._kill_group()
 
     def _kill_group(self) -> None:
+        if self._is_gone:
+            return  # its pid may be somebody else's by now
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.identity.pid, signal.SIGKILL)
 
     async def stop(self) -> None:
         """End the group: the leader is asked, then everything is killed. Returns when all of it is gone."""
+        self._end("its instance was stopped")
         members = await asyncio.to_thread(self._members)
         if self._process.returncode is None:
             with suppress(ProcessLookupError):
@@ -128,15 +180,18 @@ class CogProcess:
                 async with asyncio.timeout(STOP_GRACE):
                     await self._process.wait()
         self._kill_group()
-        # what left the group is ended too: it may hold our pipe open
-        await asyncio.to_thread(kill_marked, INSTANCE_MARK, self._spool)
+        # what left the process group is ended too: it may hold our pipe open
+        if self._group is None:
+            await asyncio.to_thread(kill_marked, INSTANCE_MARK, self._spool)
+        else:
+            await asyncio.to_thread(self._group.kill)
         await self._process.wait()
         await asyncio.to_thread(_await_end, members)
         await asyncio.wait(self._tasks[:1], timeout=PIPE_END)  # nobody holds our pipe any more: it ends, and is closed
         for task in self._tasks:
             task.cancel()
         await asyncio.wait(self._tasks)
-        self._end("it was stopped")
+        self._is_gone = True
 
     def _members(self) -> list[psutil.Process]:
         """What lives below the leader, and the worker, which outlives it. Blocking."""
@@ -158,12 +213,33 @@ class CogProcess:
 
     async def _await_leader(self) -> None:
         code = await self._process.wait()
-        self._end(f"the Cog server {_describe_exit(code)}")
+        self._end(await self._told("the Cog server", code))
 
     async def _await_worker(self, pid: int) -> None:
-        self._end(f"the model's process {_describe_exit(await _wait_for_exit(pid))}")
+        code = await wait_for_exit(pid)
+        self._end(await self._told("the model's process", code))
         await asyncio.sleep(LAST_WORDS)
         self._kill_group()
+
+    async def _told(self, what: str, code: int | None) -> str:
+        if code in (-signal.SIGKILL, None) and self._group is not None and await asyncio.to_thread(self._group.ran_out):
+            return out_of_memory(self._limit)
+        return f"{what} {describe_exit(code)}"
+
+    async def _watch_memory(self, interval: float) -> None:
+        while True:
+            self.memory, is_too_much = await asyncio.to_thread(self._look_at_memory)
+            if is_too_much:  # of several processes the kernel may have killed one that the others can do without
+                self.kill(out_of_memory(self._limit))
+                return
+            await asyncio.sleep(interval)
+
+    def _look_at_memory(self) -> tuple[int, bool]:
+        """Bytes in use, and whether that is, or was, too much. Blocking."""
+        if self._group is not None:
+            return self._group.used(), self._group.ran_out()
+        used = resident_bytes(family_of(self.identity.pid))
+        return used, 0 < self._limit < used
 
     def _end(self, reason: str) -> None:
         if not self._ended.done():
@@ -177,70 +253,3 @@ def _await_end(processes: list[psutil.Process]) -> None:
         with suppress(psutil.Error):
             while process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:
                 time.sleep(0.002)
-
-
-async def _wait_for_exit(pid: int) -> int | None:
-    """The exit code of process `pid`, a child of somebody else, once it has ended; None when it was not to be had.
-
-    The leader collects its worker soon after, and the code with it: it is read in the very callback, and where that is
-    too late, newer kernels (Linux 6.15) still know.
-    """
-    loop = asyncio.get_running_loop()
-    try:
-        descriptor = os.pidfd_open(pid) if sys.platform == "linux" else None
-    except ProcessLookupError:
-        return None
-    if descriptor is None:
-        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:  # noqa: ASYNC110
-            await asyncio.sleep(WORKER_POLL)
-        return None
-    code: asyncio.Future[int | None] = loop.create_future()
-
-    def read_code() -> None:
-        loop.remove_reader(descriptor)
-        if not code.done():
-            found = _exit_code_of_zombie(pid)
-            code.set_result(_exit_code_of_collected(descriptor) if found is None else found)
-
-    loop.add_reader(descriptor, read_code)
-    try:
-        return await code
-    finally:
-        loop.remove_reader(descriptor)
-        os.close(descriptor)
-
-
-def _exit_code_of_zombie(pid: int) -> int | None:
-    """The exit code of a child of somebody else that was not collected (proc(5), field 52); negative for a signal."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:  # noqa: PTH123
-            status = int(file.read().rpartition(")")[2].split()[-1])
-    except (OSError, ValueError, IndexError):
-        return None
-    return os.waitstatus_to_exitcode(status)
-
-
-def _exit_code_of_collected(descriptor: int) -> int | None:
-    """The exit code of a child of somebody else that was collected, by its pidfd (linux/pidfd.h, `pidfd_info`)."""
-    info = bytearray(_PIDFD_INFO_BYTES)
-    struct.pack_into("=Q", info, 0, _PIDFD_INFO_EXIT)
-    deadline = time.monotonic() + COLLECTING
-    while True:
-        try:
-            fcntl.ioctl(descriptor, _PIDFD_GET_INFO, info)
-        except OSError:
-            return None
-        if struct.unpack_from("=Q", info, 0)[0] & _PIDFD_INFO_EXIT:
-            return os.waitstatus_to_exitcode(struct.unpack_from("=i", info, 60)[0])
-        if time.monotonic() > deadline:
-            return None
-
-
-def _describe_exit(code: int | None) -> str:
-    if code is None:
-        return "ended, how is not known"
-    if code >= 0:
-        return f"ended with exit code {code}"
-    name = signal.Signals(-code).name if -code in signal.Signals.__members__.values() else str(-code)
-    hint = ", perhaps because memory ran out" if -code == signal.SIGKILL else ""
-    return f"was killed by signal {-code} ({name}{hint})"

@@ -31,6 +31,15 @@ class DiscreetDriver:
         """See `Driver`."""
         return self._inner.process
 
+    @property
+    def boot(self) -> JsonObject | None:
+        """See `Driver`."""
+        return self._inner.boot
+
+    def memory(self) -> int:
+        """See `Driver`."""
+        return self._inner.memory()
+
     async def start(self, timeout: timedelta) -> str:  # noqa: ASYNC109 - handed on
         """See `Driver`."""
         try:

@@ -52,6 +52,15 @@ class Driver(Protocol):
         """The process group's leader; None before the start and after the stop."""
         ...
 
+    @property
+    def boot(self) -> JsonObject | None:
+        """Seconds that each phase of the start took (`spawn`, `import`, `setup`); None where they are not known."""
+        ...
+
+    def memory(self) -> int:
+        """Bytes of memory that the instance uses now, known to a second or less; 0 when it does not run. Quick."""
+        ...
+
     def submit(
         self, prediction: PredictionId, model_input: JsonObject, paths: Mapping[str, Path]
     ) -> AsyncGenerator[DriverEvent, None]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from cogyard.domain.values import PredictionId
+from cogyard.domain.values import JsonObject, PredictionId
 
 COGLET_SPOOL = Path("/tmp/coglet/predictions")
 """Where the Cog server leaves three folders for each prediction, whatever TMPDIR says."""
@@ -40,6 +40,22 @@ def read_setup_log(scratch: Path) -> str:
 def read_setup_error(scratch: Path) -> str | None:
     """What setup raised, as a traceback ends; None when it raised nothing. Blocking."""
     return _tail(scratch / "spool" / "setup.error").decode(errors="replace") or None
+
+
+def read_boot(scratch: Path, begun: float, ready: float) -> JsonObject | None:
+    """The seconds of a boot from `begun` to `ready` that each phase took; None when the wrapper left no times.
+
+    `spawn` until the wrapper's first line in the worker, `import` until the model's module is loaded, then `setup`.
+    All times are of the clock that the processes of a machine share (`time.monotonic`). Blocking.
+    """
+    try:
+        wrapped, loaded = map(float, _tail(scratch / "spool" / "boot").split())
+    except ValueError:
+        return None
+    if not begun <= wrapped <= loaded <= ready:  # the file is the model's to write
+        return None
+    times = {"spawn": wrapped - begun, "import": loaded - wrapped, "setup": ready - loaded}
+    return {phase: round(seconds, 3) for phase, seconds in times.items()}
 
 
 def _tail(path: Path) -> bytes:

@@ -14,10 +14,7 @@ import inspect
 import io
 import itertools
 import os
-import select
-import signal
 import sys
-import threading
 import time
 import traceback
 import typing
@@ -34,58 +31,31 @@ from cog.predictor import load_predictor_from_ref
 if TYPE_CHECKING:
     from cogyard.runtime.wrapper.cogyard_files import NONCE, SPOOL, UnusableOutput, give_out, take_in, unique_name
     from cogyard.runtime.wrapper.cogyard_streams import PrintedStream, Printer
+    from cogyard.runtime.wrapper.cogyard_watchdog import watch_server
     from cogyard.runtime.wrapper.cogyard_weights import serve, wants_url
 else:  # this folder is on the path for that moment only: its names are none of the model's business
     sys.path.insert(0, str(Path(__file__).parent))
     from cogyard_files import NONCE, SPOOL, UnusableOutput, give_out, take_in, unique_name
     from cogyard_streams import PrintedStream, Printer
+    from cogyard_watchdog import watch_server
     from cogyard_weights import serve, wants_url
 
     sys.path.pop(0)
 
+_BEGUN = time.monotonic()
 WHOLE = f"cogyard_{NONCE}"
 """Key that a whole output is wrapped in: the server takes lists apart and does not tell null from an empty one. Also
 the name of the metric that carries the items of an async generator."""
 SETUP_LOG = SPOOL / "setup.log"
 SETUP_ERROR = SPOOL / "setup.error"
+BOOT = SPOOL / "boot"
+"""Two times of the clock that all processes share: when this file was first run, and when the model was loaded."""
 
 UNHURRIED_ITEMS = 10_000
 """Items of a generator that go out as they come; the Cog server keeps a few thousand for a slow listener, no more."""
 
 HURRIED_ITEMS, HURRIED_SECONDS = 250, 0.05
 """Of the rest, so many in so many seconds."""
-
-
-# --- the server's death is ours -------------------------------------------------------------------------------------
-
-
-def _die_with(pid: int) -> None:
-    """Wait, on a thread, until process `pid` has ended; then end this whole process group."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except (AttributeError, OSError):
-        _poll_until_gone(pid)
-    else:
-        select.select([descriptor], [], [])
-    os.killpg(0, signal.SIGKILL)
-
-
-def _poll_until_gone(pid: int) -> None:
-    pause = threading.Event()
-    while True:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return
-        except PermissionError:
-            pass
-        pause.wait(1.0)
-
-
-def _watch_server() -> None:
-    pid = os.environ.get("COGYARD_SERVER_PID", "")
-    if pid.isdigit():
-        threading.Thread(target=_die_with, args=(int(pid),), daemon=True, name="cogyard watchdog").start()
 
 
 # --- what setup prints ----------------------------------------------------------------------------------------------
@@ -276,7 +246,9 @@ def _load(reference: str) -> Any:  # noqa: ANN401
     with _SetupOutput():
         if not hasattr(cog.types, "Weights"):  # a type of setup's argument that Cog dropped; models still import it
             cog.types.Weights = cog.File | cog.Path | str
-        return load_predictor_from_ref(reference)
+        model = load_predictor_from_ref(reference)
+    BOOT.write_text(f"{_BEGUN} {time.monotonic()}", encoding="ascii")
+    return model
 
 
 def _method(model: Any) -> Callable[..., Any]:  # noqa: ANN401
@@ -393,7 +365,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401
     raise AttributeError(name)
 
 
-_watch_server()
+watch_server()
 PRINTER = Printer()
 OUT, ERR = PrintedStream(PRINTER, sys.stdout), PrintedStream(PRINTER, sys.stderr)
 sys.stdout, sys.stderr = OUT, ERR
