@@ -52,6 +52,7 @@ from cogyard.instances.director import Director
 from cogyard.instances.discreet import DiscreetDriver
 from cogyard.instances.driver import Driver
 from cogyard.instances.inputs import InputFiles
+from cogyard.instances.memory import MemoryGroups
 from cogyard.instances.run import Surroundings
 from cogyard.instances.scratch import clean_up_spool, spooled
 from cogyard.janitor import Janitor
@@ -127,6 +128,9 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         builder = FolderBuilder(environments, data / "sources", data / "builds", data / "cache" / "weights")
         await builder.clean_up()
         ports: dict[InstanceId, int] = {}
+        groups = await asyncio.to_thread(MemoryGroups.find)
+        if groups is not None:
+            stack.callback(groups.close)
         policy = _policy(settings, lambda: frozenset(ports[one.id] for one in placement.instances() if one.id in ports))
         fetcher = await stack.enter_async_context(_fetcher(settings, policy))
         inputs = InputFiles(fetcher, files, store, lambda file, query: signer.verify_output(file, query, clock.now()))
@@ -161,7 +165,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         )
         runtime = VenvRuntime(environments, data / "sources", os.environ)
         placement = LocalPlacement(
-            _director_maker(settings, store, files, secrets, runtime, around, scratch, ports),
+            _director_maker(settings, store, files, secrets, runtime, around, scratch, ports, groups),
             bus,
             clock,
             lambda: new_instance_id(clock.now()),
@@ -346,6 +350,7 @@ def _director_maker(  # noqa: PLR0913 - what every director needs, from all side
     around: Surroundings,
     scratch: Path,
     ports: dict[InstanceId, int],
+    groups: MemoryGroups | None,
 ) -> Callable[[Instance], Awaitable[Director]]:
     """What makes directors; the ports of their Cog servers are noted in `ports`."""
     predicting = DriverLimits(
@@ -376,7 +381,7 @@ def _director_maker(  # noqa: PLR0913 - what every director needs, from all side
                 secrets=found,
             )
 
-        driver: Driver = CogServer(launch, place, around.clock, training if train else predicting)
+        driver: Driver = CogServer(launch, place, around.clock, training if train else predicting, groups)
         secret_inputs = compile_input(version.openapi_schema, train=train).secret_names
         if found or secret_inputs:
             driver = DiscreetDriver(driver, list(found.values()), secret_inputs)
