@@ -16,7 +16,7 @@ from cogyard.domain.turns import Turns
 from cogyard.domain.usage import Prices, UsageBy
 from cogyard.domain.values import AccountId, InstanceId, PredictionId, QueueId, TokenId, VersionId
 from cogyard.ports import PageRequest, PredictionFilter, UsageQuery
-from cogyard.store import account_tables, accounts, budgets, claims, deliveries, instances, predictions, usage
+from cogyard.store import account_tables, accounts, budgets, claims, deliveries, instances, predictions, rollout, usage
 from cogyard.store.migrate import migrate
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -92,6 +92,8 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]
         predictions.told,
         lambda on: predictions.overdue(on, NOW),
         predictions.next_deadline,
+        rollout.rolling,
+        rollout.disabled_names,
         lambda on: predictions.forget(on, NOW - timedelta(hours=1), 200),
         lambda on: predictions.page(on, PredictionFilter(account=ACCOUNT), HERE),
         lambda on: predictions.page(on, OF_A_DEPLOYMENT, HERE),

@@ -62,7 +62,8 @@ async def update_deployment(client: Client, terminal: Terminal, name: str, chang
     """Release it with changes."""
     given: JsonObject = {key: value for key, value in changes.items() if value is not None}
     if not given:
-        raise CliError("Nothing to change: give --version, --hardware, --min-instances or --max-instances.", Exit.usage)
+        options = "--version, --hardware, --min-instances, --max-instances or --priority"
+        raise CliError(f"Nothing to change: give {options}.", Exit.usage)
     _tell(terminal, await client.send("PATCH", f"/deployments/{name}", given))
 
 
@@ -78,7 +79,7 @@ async def list_releases(client: Client, terminal: Terminal, name: str, limit: in
         terminal.document(list(rows))
         return
     terminal.table(
-        ("release", "model", "version", "created", "by"),
+        ("release", "model", "version", "created", "by", "note"),
         (
             (
                 row.get("number"),
@@ -86,6 +87,7 @@ async def list_releases(client: Client, terminal: Terminal, name: str, limit: in
                 str(row.get("version"))[:12],
                 row.get("created_at"),
                 _object(row, "created_by").get("username"),
+                row.get("note"),
             )
             for row in rows
         ),

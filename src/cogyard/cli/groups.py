@@ -20,6 +20,10 @@ Slug = Annotated[str, typer.Argument(metavar="SLUG")]
 Hardware = Annotated[str | None, typer.Option(help="A SKU.")]
 Least = Annotated[int | None, typer.Option("--min-instances", min=0, help="Kept warm.")]
 Most = Annotated[int | None, typer.Option("--max-instances", min=0, help="Most at once; both 0 disable it.")]
+Priority = Annotated[
+    int | None,
+    typer.Option(min=-100, max=100, help="Among those that wait for hardware, who has more of it comes first."),
+]
 Force = Annotated[bool, typer.Option("--force", help="Even when it breaks callers of an official model.")]
 
 HELP = {
@@ -126,12 +130,14 @@ def deployment_commands(speak: Speak) -> Commands:
         hardware: Annotated[str, typer.Option(help="A SKU.")] = "cpu",
         min_instances: Annotated[int, typer.Option(min=0, help="Kept warm.")] = 0,
         max_instances: Annotated[int, typer.Option(min=0, help="Most at once.")] = 1,
+        priority: Priority = None,
     ) -> None:
         """Deploy a version."""
         options: JsonObject = {
             "hardware": hardware,
             "min_instances": min_instances,
             "max_instances": max_instances,
+            **({} if priority is None else {"priority": priority}),
         }
         speak(lambda client, terminal: endpoints.create_deployment(client, terminal, name, reference, options))
 
@@ -141,6 +147,7 @@ def deployment_commands(speak: Speak) -> Commands:
         hardware: Hardware = None,
         min_instances: Least = None,
         max_instances: Most = None,
+        priority: Priority = None,
     ) -> None:
         """Release a deployment with changes."""
         changes: JsonObject = {
@@ -148,6 +155,7 @@ def deployment_commands(speak: Speak) -> Commands:
             "hardware": hardware,
             "min_instances": min_instances,
             "max_instances": max_instances,
+            "priority": priority,
         }
         speak(lambda client, terminal: endpoints.update_deployment(client, terminal, name, changes))
 

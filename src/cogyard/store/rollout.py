@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, literal_column, select, update
 
 from cogyard.domain.deployment import Deployment, Release
 from cogyard.domain.instance import RESTARTED, InstanceState
@@ -103,5 +103,6 @@ def _move(connection: Connection, there: QueueId, here: QueueId, release: Releas
         "batch_key": None,
         "attempt": 1,  # deaths of the other version's instances are not its own
     }
-    waiting = (_P.queue == there) & (_P.status == "starting") & _P.claimed_by.is_(None)
+    # a constant in the text: SQLite takes the index of what waits only where it sees that it is meant
+    waiting = (_P.queue == there) & (_P.status == literal_column("'starting'")) & _P.claimed_by.is_(None)
     return list(connection.execute(update(predictions).where(waiting).values(**changed).returning(_P.id)).scalars())
