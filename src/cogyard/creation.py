@@ -1,12 +1,14 @@
 """What creating a prediction and creating a training have in common."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cogyard.domain.budget import BudgetExceeded
 from cogyard.domain.prediction import Prediction
-from cogyard.domain.values import JsonObject
-from cogyard.ports import Bus, Once, PredictionStore
+from cogyard.domain.usage import Prices
+from cogyard.domain.values import JsonObject, QueueId
+from cogyard.ports import Bus, Once, PredictionStore, Vault
 
 ONCE_WINDOW = timedelta(hours=24)
 """How long an `Idempotency-Key` is remembered."""
@@ -51,14 +53,28 @@ def once_of(repetition: Repetition | None, now: datetime) -> Once | None:
     return Once(key, repetition.fingerprint, now - RETRY_WINDOW, is_repeat=repetition.is_retry)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """On what terms new predictions are taken: what they cost, what seals their secrets, how many may wait in a queue.
+
+    `expect` is told of the queue of one that is about to be stored.
+    """
+
+    prices: Prices
+    vault: Vault
+    queue_limit: int
+    expect: Callable[[QueueId], None]
+
+
 async def store_new(
-    store: PredictionStore, bus: Bus, new: Prediction, repetition: Repetition | None, currency: str
+    store: PredictionStore, bus: Bus, new: Prediction, repetition: Repetition | None, admission: Admission
 ) -> Prediction:
-    """Store what was asked for, and tell everybody whom it concerns. Raises `Conflict`, `BudgetUsedUp`."""
+    """Store what was asked for, and tell everybody whom it concerns. Raises `Conflict`, `BudgetUsedUp`, `QueueFull`."""
+    admission.expect(new.queue)
     try:
-        created = await store.create_prediction(new, once_of(repetition, new.created_at))
+        created = await store.create_prediction(new, once_of(repetition, new.created_at), admission.queue_limit)
     except BudgetExceeded as fault:
-        raise fault.spending.refusal(new.created_at, currency) from None
+        raise fault.spending.refusal(new.created_at, admission.prices.currency) from None
     announce(bus, created)
     return created
 

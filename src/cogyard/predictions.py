@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from cogyard.creation import NewPrediction, store_new
+from cogyard.creation import Admission, NewPrediction, store_new
 from cogyard.domain.account import Caller
 from cogyard.domain.batching import key_of
 from cogyard.domain.catalog import Model, Reference, Version, check_token, may_see, parse_reference
@@ -17,7 +17,7 @@ from cogyard.domain.errors import InvalidVersion, NotFound
 from cogyard.domain.events import CancelRequested
 from cogyard.domain.prediction import Prediction, PredictionKind
 from cogyard.domain.queue import model_queue
-from cogyard.domain.usage import Prices, Tariff
+from cogyard.domain.usage import Tariff
 from cogyard.domain.values import JsonObject, PredictionId, QueueId, VersionId
 from cogyard.ports import (
     Bus,
@@ -29,7 +29,6 @@ from cogyard.ports import (
     PageRequest,
     PredictionFilter,
     PredictionStore,
-    Vault,
 )
 from cogyard.sealing import with_sealed
 from cogyard.validation import InputValidator, Validators
@@ -73,19 +72,16 @@ class Predictions:
         new_id: Callable[[datetime], PredictionId],
         *,
         community_by_name: bool,
-        prices: Prices,
-        vault: Vault,
-        expect: Callable[[QueueId], None],
+        admission: Admission,
     ) -> None:
-        """`expect` is told of the queue of a prediction that is about to be stored."""
-        self._expect = expect
+        self._admission = admission
         self._store = store
         self._bus = bus
         self._clock = clock
         self._new_id = new_id
         self._community_by_name = community_by_name
-        self._prices = prices
-        self._vault = vault
+        self._prices = admission.prices
+        self._vault = admission.vault
         self._validators = Validators()
 
     async def create(self, caller: Caller, version: str, wanted: NewPrediction) -> Prediction:
@@ -275,8 +271,7 @@ class Predictions:
             batch_key=_batch_key(version, validator, wanted.input),
         )
         new = with_sealed(self._vault, new, validator.secret_inputs(wanted.input))
-        self._expect(new.queue)
-        return await store_new(self._store, self._bus, new, wanted.repetition, self._prices.currency)
+        return await store_new(self._store, self._bus, new, wanted.repetition, self._admission)
 
     def _on_model(self, model: Model, version: Version) -> _Place:
         """An official model's version is not told (§4.8)."""

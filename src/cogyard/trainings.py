@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
-from cogyard.creation import NewPrediction, store_new
+from cogyard.creation import Admission, NewPrediction, store_new
 from cogyard.domain.account import Caller
 from cogyard.domain.catalog import Model, Version, check_token, may_change, may_see, parse_model_name
 from cogyard.domain.compatibility import breaking_changes
@@ -13,9 +13,8 @@ from cogyard.domain.errors import BreakingChange, CogyardError, InvalidRequest, 
 from cogyard.domain.events import Event, Failed, Output, Succeeded
 from cogyard.domain.prediction import Prediction, PredictionKind
 from cogyard.domain.queue import training_queue
-from cogyard.domain.usage import Prices
 from cogyard.domain.values import FileId, Json, PredictionId, VersionId
-from cogyard.ports import AccountStore, Builder, Bus, CatalogStore, Clock, FileStore, PredictionStore, Vault
+from cogyard.ports import AccountStore, Builder, Bus, CatalogStore, Clock, FileStore, PredictionStore
 from cogyard.sealing import with_sealed
 from cogyard.validation import Validators
 
@@ -40,16 +39,16 @@ class Trainings:
         bus: Bus,
         clock: Clock,
         new_id: Callable[[datetime], PredictionId],
-        prices: Prices,
-        vault: Vault,
+        admission: Admission,
     ) -> None:
+        self._admission = admission
         self._store = store
         self._builder = builder
         self._bus = bus
         self._clock = clock
         self._new_id = new_id
-        self._prices = prices
-        self._vault = vault
+        self._prices = admission.prices
+        self._vault = admission.vault
         self._validators = Validators()
 
     async def create(
@@ -91,7 +90,7 @@ class Trainings:
             price=tariff.price,
         )
         new = with_sealed(self._vault, new, validator.secret_inputs(wanted.input))
-        return await store_new(self._store, self._bus, new, wanted.repetition, self._prices.currency)
+        return await store_new(self._store, self._bus, new, wanted.repetition, self._admission)
 
     async def graduate(self, training: Prediction) -> list[Event]:
         """What follows when a training's function has returned: its output becomes the new version, or it fails."""

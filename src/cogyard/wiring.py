@@ -23,6 +23,7 @@ from cogyard.budgets import Budgets
 from cogyard.bus import LocalBus
 from cogyard.clock import SystemClock
 from cogyard.collections import Collections
+from cogyard.creation import Admission
 from cogyard.deployments import Deployments, InstanceLimits
 from cogyard.domain.account import AccountKind, Role
 from cogyard.domain.catalog import Version
@@ -140,7 +141,13 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         prices = Prices(settings.currency, settings.hardware_prices)
         vault = Vault(settings.secrets_key_file or data / "secrets.key")
         secrets = Secrets(store, vault, bus, clock)
-        trainings = Trainings(store, builder, bus, clock, new_prediction_id, prices, vault)
+        admission = Admission(
+            queue_limit=settings.max_queue,
+            prices=prices,
+            vault=vault,
+            expect=lambda queue: scheduler.expect(queue),  # noqa: PLW0108 - it is made below
+        )
+        trainings = Trainings(store, builder, bus, clock, new_prediction_id, admission)
         meter = Meter(store, clock, prices)
         await meter.recover()
         await janitor.recover()
@@ -200,10 +207,8 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
             bus,
             clock,
             new_prediction_id,
-            prices=prices,
-            vault=vault,
             community_by_name=settings.community_by_name,
-            expect=scheduler.expect,
+            admission=admission,
         )
         embeddings = await _embeddings(settings, store, predictions, clock)
         accounts = Accounts(store, bus, clock)

@@ -21,6 +21,7 @@ from cogyard.domain.errors import (
     InvalidResource,
     InvalidVersion,
     NotFound,
+    QueueFull,
     RateLimited,
     SetupFailed,
     StorageFull,
@@ -29,6 +30,9 @@ from cogyard.domain.errors import (
     UnsupportedMedia,
 )
 from cogyard.domain.values import Json
+
+QUEUE_PAUSE = 10
+"""Seconds after which a create that found a full queue may be tried again."""
 
 NOT_FOUND = "The requested resource could not be found."
 INVALID_VERSION = "The specified version does not exist (or perhaps you don't have permission to use it?)"
@@ -106,6 +110,10 @@ def render(error: CogyardError) -> Response:
             throttled = problem(429, str(error), retry_after=seconds)
             throttled.headers["retry-after"] = str(seconds)
             return throttled
+        case QueueFull():
+            full = problem(429, str(error), "Queue is full", retry_after=QUEUE_PAUSE)
+            full.headers["retry-after"] = str(QUEUE_PAUSE)
+            return full
         case BudgetUsedUp(title=title, retry_after=seconds):
             refused = problem(402, str(error), title, retry_after=seconds)
             refused.headers["retry-after"] = str(seconds)

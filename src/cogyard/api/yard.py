@@ -22,7 +22,7 @@ from cogyard.budgets import Budgets
 from cogyard.collections import Collections
 from cogyard.deployments import Deployments
 from cogyard.domain.account import Caller, Scope
-from cogyard.domain.errors import CogyardError, RateLimited
+from cogyard.domain.errors import CogyardError, QueueFull, RateLimited
 from cogyard.domain.prediction import StreamKind
 from cogyard.domain.values import FileId, PredictionId, QueueId
 from cogyard.hardware import HardwareKinds
@@ -122,7 +122,11 @@ class Yard:
             async def respond() -> Response:
                 if is_act and request.method not in READING:
                     return await self._act(permitted, request, caller)
-                return await permitted(request, caller)
+                try:
+                    return await permitted(request, caller)
+                except QueueFull:
+                    self.refusals.note(request, self.clock.now())
+                    raise
 
             allowance = self._take(caller, kind)
             if kind == CREATES and allowance is not None and not allowance.is_allowed:

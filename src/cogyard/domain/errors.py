@@ -13,6 +13,7 @@ CogyardError
 ├── Disabled               the deployment takes no predictions now
 ├── BreakingChange         a new version would break the callers of an official model
 ├── RateLimited            too many requests in too short a time
+├── QueueFull              too many predictions wait for the same model or deployment already
 ├── BudgetUsedUp           what the caller may use in this period is used up
 ├── TooLarge               more bytes than the limit allows
 ├── StorageFull            the disk has no room for it
@@ -112,6 +113,10 @@ class RateLimited(CogyardError):
     def __init__(self, retry_after: int) -> None:
         super().__init__(f"Request was throttled. Your rate limit resets in ~{retry_after}s.")
         self.retry_after = retry_after
+
+
+class QueueFull(CogyardError):
+    """So many predictions wait for the model or deployment that no more are taken now."""
 
 
 class BudgetUsedUp(CogyardError):

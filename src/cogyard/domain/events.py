@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
-from cogyard.domain.values import FileId, Json
+from cogyard.domain.values import FileId, Json, JsonObject
 
 
 class MetricMode(Enum):
@@ -14,6 +14,13 @@ class MetricMode(Enum):
     replace = "replace"
     increment = "incr"
     append = "append"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waited:
+    """An instance took it; `timing` says in seconds what it waited for until then (`domain.timing`)."""
+
+    timing: JsonObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +111,8 @@ class Interrupted:
 
 
 Event = (
-    Started
+    Waited
+    | Started
     | Separated
     | Output
     | Log

@@ -31,8 +31,10 @@ from cogyard.domain.events import (
     Separated,
     Started,
     Succeeded,
+    Waited,
 )
 from cogyard.domain.money import cost_of, micros, millionths
+from cogyard.domain.timing import RUN
 from cogyard.domain.values import (
     NO_TOKEN,
     AccountId,
@@ -174,6 +176,8 @@ def apply(prediction: Prediction, event: Event) -> Prediction:
             return prediction
         raise AlreadyFinished(f"prediction {prediction.id} is {prediction.status}")
     match event:
+        case Waited(timing=waited):
+            return replace(prediction, timing=waited)
         case Started(at=at, together=together):
             timing = _with_together(prediction.timing, together)
             started = prediction.started_at or at
@@ -308,6 +312,7 @@ def _finish(prediction: Prediction, status: Status, at: datetime, error: str | N
         claimed_by=None,
         input=shown_input(prediction),
         metrics={**prediction.metrics, **times},
+        timing=None if prediction.timing is None else {**prediction.timing, RUN: times["predict_time"]},
         cost=cost_of(prediction.price, used),
     )
 

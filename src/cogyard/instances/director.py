@@ -19,7 +19,8 @@ from cogyard.domain.events import Event, Failed, Interrupted, Log
 from cogyard.domain.instance import Instance, InstanceState
 from cogyard.domain.prediction import Prediction, apply
 from cogyard.domain.queue import is_training
-from cogyard.domain.values import PredictionId
+from cogyard.domain.timing import waited
+from cogyard.domain.values import JsonObject, PredictionId
 from cogyard.instances.batch import BatchRun
 from cogyard.instances.driver import Driver
 from cogyard.instances.run import PredictionRun, Slot, Surroundings
@@ -45,7 +46,7 @@ class Director:
         self._driver = driver
         self._around = around
         prepare = around.prepare(version, is_training(instance.queue))
-        self._runs = PredictionRun(driver, scratch / "inputs", around, prepare)
+        self._runs = PredictionRun(driver, scratch / "inputs", around, prepare, self._waited)
         self._batch = None if is_training(instance.queue) else version.config.batch
         self._slots = asyncio.Semaphore(instance.slots)
         self._running: set[asyncio.Task[None]] = set()
@@ -92,9 +93,9 @@ class Director:
         """How it is doing."""
         return Figures(memory=self._memory, predictions=tuple(self._held))
 
-    async def measure(self) -> None:
+    def measure(self) -> None:
         """Look at how much memory it uses."""
-        self._memory = 0
+        self._memory = self._driver.memory()
         if self._memory > self.instance.peak_memory:
             self.instance = replace(self.instance, peak_memory=self._memory)
 
@@ -127,7 +128,14 @@ class Director:
                 await asyncio.wait({starting})
         now = self._around.clock.now()
         await self._save(
-            replace(self.instance, state=InstanceState.idle, ready_at=now, idle_since=now, setup_logs=logs)
+            replace(
+                self.instance,
+                state=InstanceState.idle,
+                ready_at=now,
+                idle_since=now,
+                setup_logs=logs,
+                boot=self._driver.boot,
+            )
         )
         self._log.info("instance.ready", seconds=round((now - self.instance.created_at).total_seconds(), 3))
         return True
@@ -251,6 +259,10 @@ class Director:
             self._held.difference_update(one.id for one in claimed)
             self._ended += len(claimed)
             self._ran += asyncio.get_running_loop().time() - began
+
+    def _waited(self, claimed: Prediction) -> JsonObject:
+        begun, boot = self.instance.created_at, self.instance.boot
+        return waited(claimed.created_at, self._around.clock.now(), begun, boot)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)

@@ -66,6 +66,10 @@ class Recorder:
             return
         await self.flush()
 
+    def note(self, event: Event) -> None:
+        """Take an event that is stored with the next one."""
+        self._pending.append(event)
+
     async def flush(self) -> None:
         """Store everything now. Raises `Fenced` when the claim was lost."""
         async with self._writing:

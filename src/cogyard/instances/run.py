@@ -13,7 +13,7 @@ import structlog
 
 from cogyard.domain.catalog import Version
 from cogyard.domain.errors import CogyardError, StorageFull
-from cogyard.domain.events import Canceled, CancelRequested, Event, Failed, Interrupted, Output, Succeeded
+from cogyard.domain.events import Canceled, CancelRequested, Event, Failed, Interrupted, Output, Succeeded, Waited
 from cogyard.domain.file import Content, File, FileKind
 from cogyard.domain.prediction import Prediction, PredictionKind
 from cogyard.domain.values import FileId, JsonObject, PredictionId, QueueId
@@ -88,8 +88,10 @@ class PredictionRun:
         folder: Path,
         around: Surroundings,
         prepare: Callable[[JsonObject], tuple[JsonObject, list[str]]],
+        waited: Callable[[Prediction], JsonObject],
     ) -> None:
-        """Input files of predictions are brought below `folder`."""
+        """Input files of predictions are brought below `folder`; `waited` is what one has waited for until now."""
+        self._waited = waited
         self._driver = driver
         self._folder = folder
         self._around = around
@@ -102,7 +104,9 @@ class PredictionRun:
 
     def recorder(self, prediction: Prediction) -> Recorder:
         """The one that writes it, from its claim on."""
-        return Recorder(prediction, self._around.store, self._around.bus)
+        recorder = Recorder(prediction, self._around.store, self._around.bus)
+        recorder.note(Waited(timing=self._waited(prediction)))
+        return recorder
 
     async def go(self, recorder: Recorder, slot: Slot) -> None:
         """The same for a prediction that its recorder knows already."""

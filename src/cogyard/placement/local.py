@@ -95,7 +95,7 @@ class LocalPlacement:
         """Measure how much memory instances use, until cancelled."""
         while True:
             for director in list(self._directors.values()):
-                await director.measure()
+                director.measure()
             await asyncio.sleep(MEASURED_EVERY)
 
     async def close(self) -> None:

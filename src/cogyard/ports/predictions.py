@@ -49,7 +49,9 @@ class PredictionFilter:
 class PredictionStore(Protocol):
     """Predictions as callers see them. What a method has returned from is on disk."""
 
-    async def create_prediction(self, prediction: Prediction, once: Once | None = None) -> Prediction:
+    async def create_prediction(
+        self, prediction: Prediction, once: Once | None = None, queue_limit: int | None = None
+    ) -> Prediction:
         """Store a new prediction, and count a run of its model; returns it with its `sequence`.
 
         With `once`, perhaps an older one. Raises `Conflict` when its key was used for another request,

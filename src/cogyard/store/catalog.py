@@ -94,8 +94,11 @@ def promote(connection: Connection, model: ModelId, version: VersionId) -> None:
 def remove_version(connection: Connection, model: Model, version: VersionId, at: datetime) -> bool:
     """Take a version from a model, with the predictions that ran it; whether no model has it any more.
 
-    The bytes of their files go once the files have expired, at `at`.
+    The bytes of their files go once the files have expired, at `at`. Raises `Conflict` when one came meanwhile that has
+    not ended.
     """
+    if version_users(connection, model, version).unfinished:
+        raise Conflict("The version cannot be deleted: predictions of it have not ended yet.")
     mine = (model_versions.c.model == model.id) & (model_versions.c.version == version)
     connection.execute(delete(model_versions).where(mine))
     alias_statements.forget_version(connection, model.id, version)

@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     RowMapping,
+    Select,
     Update,
     bindparam,
     delete,
@@ -22,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from cogyard.domain.errors import Conflict, Unauthenticated
+from cogyard.domain.errors import Conflict, QueueFull, Unauthenticated
 from cogyard.domain.events import CancelRequested, DeadlinePassed
 from cogyard.domain.prediction import Prediction, apply, forget_data
 from cogyard.domain.schedule import Demand
@@ -55,15 +56,20 @@ _DEMAND = (
     .where(IS_WAITING)
     .group_by(_C.queue)
 )
+_LAST_ALLOWED: Select[Any] = (
+    select(_C.sequence).where(_C.queue == bindparam("queue_is"), IS_WAITING).limit(1).offset(bindparam("limit_is"))
+)
 _FORGET_CHUNKS = delete(chunks).where(chunks.c.prediction == bindparam("sequence_is"))
 _INSERT_CHUNK = insert(chunks)
 
 
-def create(connection: Connection, prediction: Prediction, once: Once | None) -> Prediction:
+def create(
+    connection: Connection, prediction: Prediction, once: Once | None, queue_limit: int | None = None
+) -> Prediction:
     """Store a new prediction, or find the one that the same request made before.
 
-    Raises `Conflict`, `BudgetExceeded`; `Unauthenticated`, `Disabled`, `NotFound` when its account or deployment was
-    disabled, or its deployment deleted, since it was asked.
+    Raises `Conflict`, `BudgetExceeded`, `QueueFull`; `Unauthenticated`, `Disabled`, `NotFound` when its account or
+    deployment was disabled, or its deployment deleted, since it was asked.
     """
     if connection.execute(_IS_OUT_NOW, {"account_is": prediction.account}).scalar_one_or_none() is not None:
         raise Unauthenticated(f"The account that asked for {prediction.id} is disabled.")
@@ -71,6 +77,9 @@ def create(connection: Connection, prediction: Prediction, once: Once | None) ->
     if made is not None:
         return made
     deployments.admit(connection, prediction)
+    if queue_limit is not None and _is_full(connection, prediction.queue, queue_limit):
+        where = prediction.deployment or prediction.model
+        raise QueueFull(f"{queue_limit} predictions wait for {where} already, the most that may. Try again later.")
     if held := budgets.admit(connection, prediction):
         prediction = replace(prediction, **held)
     sequence: int = connection.execute(_INSERT, from_prediction(prediction)).scalar_one()
@@ -78,6 +87,11 @@ def create(connection: Connection, prediction: Prediction, once: Once | None) ->
     if once is not None:
         _note_creation(connection, prediction, once)
     return replace(prediction, sequence=sequence)
+
+
+def _is_full(connection: Connection, queue: QueueId, limit: int) -> bool:
+    """Whether so many wait in it. A walk along an index, as long as the queue: nothing while it is short."""
+    return connection.execute(_LAST_ALLOWED, {"queue_is": queue, "limit_is": limit - 1}).first() is not None
 
 
 def _made_before(connection: Connection, account: AccountId, once: Once) -> Prediction | None:

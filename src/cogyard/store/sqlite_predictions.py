@@ -26,9 +26,11 @@ class SqlitePredictions(SqliteCore):
         #: for the writer's thread alone
         self._turns = Turns()
 
-    async def create_prediction(self, prediction: Prediction, once: Once | None = None) -> Prediction:
+    async def create_prediction(
+        self, prediction: Prediction, once: Once | None = None, queue_limit: int | None = None
+    ) -> Prediction:
         """See `ports.PredictionStore`."""
-        return await self._write(predictions.create, prediction, once)
+        return await self._write(predictions.create, prediction, once, queue_limit)
 
     async def get_prediction(self, prediction: PredictionId) -> Prediction | None:
         """See `ports.PredictionStore`."""
