@@ -143,7 +143,7 @@ class _Reader:
             sdk_version=self._text("build", "sdk_version"),
             max_concurrency=self._max_concurrency(),
             batch=self._batch(own.get("batch")),
-            batch_line=self._line(OWN, "batch"),
+            batch_line=self._line(OWN, "batch", "input"),
             warnings=[warning for warning in warnings if warning],
         )
 

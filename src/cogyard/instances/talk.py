@@ -59,7 +59,7 @@ class BatchTalk:
         if not isinstance(value, list):
             return f"the model returned no list for {count} items"
         if len(value) != count:
-            return f"the model returned {len(value)} items for {count}"
+            return f"the model returned a list of {len(value)} for {count} items"
         paths = {} if self._output is None else self._output.paths
         return [_part(value, paths, first, end) for first, end in parts(self._counts)]
 
