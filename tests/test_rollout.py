@@ -10,7 +10,7 @@ import pytest
 from cogyard.bus import LocalBus
 from cogyard.domain.deployment import Deployment
 from cogyard.domain.instance import Instance, InstanceState
-from cogyard.domain.rollout import PATIENCE
+from cogyard.domain.rollout import PATIENCE, Past, Standing
 from cogyard.domain.values import DeploymentId, InstanceId
 from cogyard.rollout import Registry, Rollout
 from tests.domain.test_rollout import NOW, ROLLING
@@ -37,6 +37,9 @@ class Store:
 
     async def rolling_deployments(self) -> Sequence[Deployment]:
         return [] if self.finished else [ROLLING]
+
+    async def standing(self, _deployment: DeploymentId) -> Standing:
+        return Standing(deployment=ROLLING, releases=[], past=Past())
 
     async def finish_roll(self, deployment: DeploymentId, number: int) -> bool:
         self.finished.append((deployment, number))

@@ -1,7 +1,7 @@
 """Brings deployments from one release to the next, and back when the next one's setup fails (`domain.rollout`)."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -11,7 +11,7 @@ from cogyard.domain.deployment import Deployment
 from cogyard.domain.errors import CogyardError
 from cogyard.domain.instance import Instance
 from cogyard.domain.queue import deployment_of
-from cogyard.domain.rollout import PATIENCE, Failure, RollBack, answer, is_up
+from cogyard.domain.rollout import PATIENCE, Failure, RollBack, answer, is_given_up, is_up
 from cogyard.domain.values import NO_TOKEN, JsonObject, QueueId
 from cogyard.endings import cancel_all
 from cogyard.ports import AuditStore, Bus, Clock, Moved, PredictionFilter, PredictionStore, RolloutStore
@@ -61,11 +61,15 @@ class Rollout:
         for deployment in rolling:
             queue, number = deployment.next_queue, deployment.current.number
             is_ready = is_up(queue, instances)
-            if not is_ready and now - self._seen[queue] < PATIENCE:
+            if not is_ready and not await self._is_given_up(deployment, now - self._seen[queue]):
                 continue
             if await self._store.finish_roll(deployment.id, number):
                 self._log.info("release.serves", deployment=deployment.full_name, release=number, is_ready=is_ready)
                 self._bus.publish(("queue", queue))
+
+    async def _is_given_up(self, deployment: Deployment, absent: timedelta) -> bool:
+        standing = await self._store.standing(deployment.id) if absent >= PATIENCE else None
+        return standing is not None and is_given_up(standing, absent)
 
     async def setup_failed(self, queue: QueueId, reason: str, *, died: bool = False) -> bool:
         """Answer the failed setup of an instance; True when what waited in its queue waits elsewhere now.

@@ -108,6 +108,21 @@ def test_the_guide_to_secrets_works(own_yard: Yard, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_guide_to_deployments_works(own_yard: Yard, tmp_path: Path) -> None:
+    own_yard.start()
+    page = ROOT / "docs" / "guides" / "deployments.md"
+
+    told = [run(one, tmp_path, environment(own_yard)) for one in snippets(page) if one.language not in READ_ONLY]
+    _yaml, _model, made, curl, changed, failed, back = told
+
+    assert made.endswith("cogyard/desk release 1\n")
+    assert json.loads(curl)["output"] == "hello, Ada"
+    assert changed == "cogyard/desk release 2\n"
+    assert "rolled back by itself: the setup of release 3 failed: FileNotFoundError" in failed
+    assert back == "cogyard/desk release 5\n"
+
+
+@pytest.mark.slow
 def test_the_training_guide_works(starter: StarterYard, tmp_path: Path) -> None:
     page = ROOT / "docs" / "guides" / "train-a-model.md"
 
@@ -158,6 +173,7 @@ def test_every_other_page_has_no_snippet_that_nobody_runs() -> None:
     tried = {
         ROOT / "README.md",
         *(guides / f"{name}.md" for name in ("serve-your-own-model", "train-a-model", "usage", "accounts", "secrets")),
+        guides / "deployments.md",
     }
 
     assert not [page for page in PAGES if page not in tried for one in snippets(page) if one.language not in READ_ONLY]

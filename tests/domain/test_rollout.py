@@ -8,7 +8,20 @@ import pytest
 from cogyard.domain.account import Account, AccountKind
 from cogyard.domain.deployment import Deployment, Release
 from cogyard.domain.instance import Instance, InstanceState
-from cogyard.domain.rollout import LONGEST_REASON, Failure, Move, Past, RollBack, Standing, answer, former_after, is_up
+from cogyard.domain.rollout import (
+    LONG_PATIENCE,
+    LONGEST_REASON,
+    PATIENCE,
+    Failure,
+    Move,
+    Past,
+    RollBack,
+    Standing,
+    answer,
+    former_after,
+    is_given_up,
+    is_up,
+)
 from cogyard.domain.values import AccountId, DeploymentId, InstanceId, QueueId, VersionId
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -154,6 +167,13 @@ def test_deaths_count_from_the_third_on_and_from_the_release_on() -> None:
     assert answer(standing(ROLLING, past=Past(worked=worked, failed={B: [NOW]})), died) is None
     assert answer(standing(ROLLING, past=Past(worked=worked, failed={B: [before, NOW]})), died) is None
     assert isinstance(answer(standing(ROLLING, past=Past(worked=worked, failed={B: [NOW, NOW]})), died), RollBack)
+
+
+def test_a_release_that_has_died_is_waited_for_longer_than_one_without_room() -> None:
+    died = standing(ROLLING, past=Past(failed={B: [NOW]}))
+
+    assert [is_given_up(standing(ROLLING), absent) for absent in (PATIENCE / 2, PATIENCE)] == [False, True]
+    assert [is_given_up(died, absent) for absent in (PATIENCE, LONG_PATIENCE)] == [False, True]
 
 
 def test_what_waits_for_a_dropped_release_moves_to_the_one_that_serves() -> None:

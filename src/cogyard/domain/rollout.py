@@ -18,6 +18,9 @@ LONGEST_REASON = 300
 PATIENCE = timedelta(seconds=30)
 """How long no instance of a new release may be there before the former one gives way: there is no room for both."""
 
+LONG_PATIENCE = timedelta(minutes=5)
+"""The same for a release of which an instance died: the next try may wait for a while."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
@@ -27,6 +30,10 @@ class Past:
     worked: frozenset[VersionId] = frozenset()
     #: when those ended that were never ready, whatever the others did
     failed: Mapping[VersionId, Sequence[datetime]] = field(default_factory=dict)
+
+    def deaths(self, release: Release) -> int:
+        """How many instances of it failed since it was made."""
+        return sum(at >= release.created_at for at in self.failed.get(release.version, ()))
 
     def is_known_to_fail(self, version: VersionId) -> bool:
         """Whether instances of it failed, and none ever came up."""
@@ -83,6 +90,12 @@ def is_up(queue: QueueId, instances: Sequence[Instance]) -> bool:
     return any(one.queue == queue and one.state in ready for one in instances)
 
 
+def is_given_up(standing: Standing, absent: timedelta) -> bool:
+    """Whether the current release, of which no instance was there for some time, is to serve without one."""
+    has_died = standing.past.deaths(standing.deployment.current) > 0
+    return absent >= (LONG_PATIENCE if has_died else PATIENCE)
+
+
 def answer(standing: Standing, failure: Failure) -> Answer | None:
     """What follows a failed setup; None when what waits in the queue has nowhere else to go."""
     deployment, past = standing.deployment, standing.past
@@ -101,9 +114,10 @@ def answer(standing: Standing, failure: Failure) -> Answer | None:
 
 def _is_final(standing: Standing, failure: Failure) -> bool:
     """Whether there is no use in another try: a mere death may have been of another cause."""
-    since = standing.deployment.current.created_at
-    deaths = [at for at in standing.past.failed.get(version_of(failure.queue), ()) if at >= since]
-    return not failure.died or len(deaths) + 1 >= MOST_DEATHS
+    made = (
+        standing.deployment.current if failure.queue == standing.deployment.next_queue else standing.deployment.serving
+    )
+    return not failure.died or standing.past.deaths(made) + 1 >= MOST_DEATHS
 
 
 def _fallback(standing: Standing) -> Release | None:

@@ -227,7 +227,7 @@ class RolloutStore(Protocol):
     async def settle_failure(self, before: Deployment, queue: QueueId, answer: Answer) -> Moved | None:
         """Make the release that follows a failed setup, if one does, and move what waits in the failed `queue`.
 
-        None, and nothing done, when the deployment's releases are not those of `before` any more.
+        None, and nothing done, when the deployment's releases are not those of `before` any more, or a version is gone.
         """
         ...
 

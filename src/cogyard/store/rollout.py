@@ -15,7 +15,7 @@ from cogyard.ports import Moved, PageRequest
 from cogyard.store import deployments
 from cogyard.store.instance_tables import instances
 from cogyard.store.rows import Values, to_version
-from cogyard.store.tables import IS_CURRENT, predictions, releases, versions
+from cogyard.store.tables import IS_CURRENT, model_versions, models, predictions, releases, versions
 from cogyard.store.tables import deployments as table
 
 _D, _I, _P = table.c, instances.c, predictions.c
@@ -55,7 +55,15 @@ def standing(connection: Connection, deployment: DeploymentId) -> Standing | Non
     if not found:
         return None
     made = deployments.releases_of(connection, deployment, PageRequest(limit=RELEASES_SEEN)).items
-    return Standing(deployment=found[0], releases=made, past=past(connection, deployment))
+    there = [one for one in made if _is_there(connection, one)]
+    return Standing(deployment=found[0], releases=there, past=past(connection, deployment))
+
+
+def _is_there(connection: Connection, release: Release) -> bool:
+    """Whether its model still has its version: only those of releases in use cannot be deleted."""
+    mine = (models.c.key == release.model.lower()) & (model_versions.c.version == release.version)
+    found = select(models.c.id).join(model_versions, model_versions.c.model == models.c.id).where(mine)
+    return connection.execute(found).first() is not None
 
 
 def past(connection: Connection, deployment: DeploymentId) -> Past:
@@ -75,13 +83,15 @@ def past(connection: Connection, deployment: DeploymentId) -> Past:
 def settle(connection: Connection, before: Deployment, queue: QueueId, answer: Answer) -> Moved | None:
     """Do what follows a failed setup in `queue`: where what waited there waits now, and what that was.
 
-    None, and nothing done, when the deployment's releases are not those of `before` any more.
+    None, and nothing done, when the deployment's releases are not those of `before` any more, or a version is gone.
     """
     found = deployments.several(connection, _D.id == before.id)
     if not found or (found[0].current, found[0].former) != (before.current, before.former):
         return None
     if isinstance(answer, RollBack):
         good = answer.release
+        if not _is_there(connection, good):
+            return None
         deployments.release(connection, before.id, good, None)
     else:
         good = answer.to
