@@ -57,12 +57,14 @@ from cogyard.instances.memory import MemoryGroups
 from cogyard.instances.run import Surroundings
 from cogyard.instances.scratch import clean_up_spool, spooled
 from cogyard.janitor import Janitor
+from cogyard.keeping import ModelKeeping
 from cogyard.limits import LocalLimiter
 from cogyard.links import LinkSigner
 from cogyard.machine import detect
 from cogyard.media import content_type_of
 from cogyard.meter import Meter
 from cogyard.models import Models
+from cogyard.overview import Overview
 from cogyard.placement.local import LocalPlacement
 from cogyard.ports import Launch, Place, Rate
 from cogyard.predictions import Predictions
@@ -237,6 +239,8 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
                 audit=Audit(store, clock),
                 usage=Usage(store, clock, prices),
                 budgets=Budgets(store, clock, settings.currency),
+                overview=Overview(store, placement, kinds, prices, scheduler.reason),
+                keeping=ModelKeeping(store, bus, kinds),
                 models=Models(store, builder, bus, clock, prices, kinds, embeddings),
                 collections=Collections(store),
                 deployments=Deployments(

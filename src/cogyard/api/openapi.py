@@ -6,6 +6,7 @@ import cogyard
 from cogyard.api.openapi_account_schemas import ACCOUNT_SCHEMAS
 from cogyard.api.openapi_operation import Operation
 from cogyard.api.openapi_operations import OPERATIONS
+from cogyard.api.openapi_overview import OVERVIEW_SCHEMAS
 from cogyard.api.openapi_parameters import PARAMETERS, PATH_WORDS
 from cogyard.api.openapi_schemas import SCHEMAS
 from cogyard.api.openapi_secrets import SECRET_SCHEMAS
@@ -84,7 +85,7 @@ def document(base: str) -> JsonObject:
         "paths": paths,
         "components": {
             "securitySchemes": {"bearerAuth": {"type": "http", "scheme": "bearer"}},
-            "schemas": {**SCHEMAS, **SECRET_SCHEMAS, **ACCOUNT_SCHEMAS, **USAGE_SCHEMAS},
+            "schemas": {**SCHEMAS, **SECRET_SCHEMAS, **ACCOUNT_SCHEMAS, **USAGE_SCHEMAS, **OVERVIEW_SCHEMAS},
         },
     }
     return deepcopy(whole)

@@ -26,6 +26,7 @@ PATH_WORDS: dict[str, tuple[str, JsonObject]] = {
 
 PARAMETERS: dict[str, JsonObject] = {
     "account": _in("query", "account", "Username of another account that you act for or administer.", _TEXT),
+    "all": _in("query", "all", "Those that are over too, as long as they are remembered.", {"type": "boolean"}),
     "action": _in("query", "action", "Only acts of this operation, such as `tokens.create`.", _TEXT),
     "by": _in(
         "query",

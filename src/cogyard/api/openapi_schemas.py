@@ -84,6 +84,8 @@ SCHEMAS: JsonObject = {
         deadline=_TIME,
         webhook=_URI,
         webhook_events_filter=_EVENTS,
+        waiting_reason={**_TEXT, "description": "Why it has not begun, where that is known. An extension."},
+        timing={**_OBJECT, "description": "Seconds that it waited for what, once it is known. An extension."},
     ),
     "TrainingRequest": object_of(
         ["destination", "input"],

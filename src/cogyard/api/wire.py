@@ -16,7 +16,7 @@ from cogyard.domain.catalog import Collection, Model, Version
 from cogyard.domain.deployment import Deployment, Release
 from cogyard.domain.file import File
 from cogyard.domain.prediction import Prediction, PredictionKind, Status, StreamKind, shown_input
-from cogyard.domain.values import FileId, Json, JsonObject, PredictionId
+from cogyard.domain.values import FileId, Json, JsonObject, PredictionId, QueueId
 from cogyard.domain.webhook import Delivery
 from cogyard.ports import Clock
 
@@ -42,6 +42,8 @@ class Wire:
     sign_output: Callable[[FileId, str, datetime], str]
     #: prediction, what its stream carries → path that nobody can guess
     stream_path: Callable[[PredictionId, StreamKind], str]
+    #: why predictions of a queue wait now; a webhook, which is read later, does not say
+    reason: Callable[[QueueId], str | None] = lambda _queue: None
 
     def account(self, account: Account) -> JsonObject:
         """§3.1."""
@@ -83,6 +85,11 @@ class Wire:
             shown["webhook"] = prediction.webhook
         if prediction.webhook_events_filter is not None:
             shown["webhook_events_filter"] = list(prediction.webhook_events_filter)
+        is_waiting = prediction.status is Status.starting and prediction.claimed_by is None
+        if is_waiting and (reason := self.reason(prediction.queue)) is not None:
+            shown["waiting_reason"] = reason
+        if prediction.timing is not None:
+            shown["timing"] = prediction.timing
         return shown
 
     def prediction_url(self, prediction: Prediction) -> str:

@@ -27,7 +27,9 @@ from cogyard.domain.prediction import StreamKind
 from cogyard.domain.values import FileId, PredictionId, QueueId
 from cogyard.hardware import HardwareKinds
 from cogyard.hooks import Hooks
+from cogyard.keeping import ModelKeeping
 from cogyard.models import Models
+from cogyard.overview import Overview
 from cogyard.ports import Allowance, Clock, Limiter, Page, Rate
 from cogyard.predictions import Predictions
 from cogyard.secrets import Secrets
@@ -71,6 +73,8 @@ class Yard:
     audit: Audit
     usage: Usage
     budgets: Budgets
+    overview: Overview
+    keeping: ModelKeeping
     models: Models
     collections: Collections
     deployments: Deployments
@@ -196,6 +200,7 @@ class Yard:
             output_ttl=self.output_ttl,
             sign_output=self.links.sign_output,
             stream_path=self.links.stream_path,
+            reason=self.reason,
         )
 
     def page(self, request: Request, page: Page[object], results: list[dict[str, object]]) -> Response:

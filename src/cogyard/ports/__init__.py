@@ -31,6 +31,7 @@ from cogyard.ports.catalog import (
     VersionUsers,
 )
 from cogyard.ports.instances import Arrival, InstanceStore
+from cogyard.ports.overview import OverviewStore, QueueUsers, Running, Waiting
 from cogyard.ports.paging import Page, PageKey, PageRequest
 from cogyard.ports.predictions import (
     ClaimStore,
@@ -74,6 +75,7 @@ __all__ = [
     "ModelOrder",
     "Moved",
     "Once",
+    "OverviewStore",
     "Packed",
     "Page",
     "PageKey",
@@ -82,8 +84,10 @@ __all__ = [
     "Placement",
     "PredictionFilter",
     "PredictionStore",
+    "QueueUsers",
     "Rate",
     "RolloutStore",
+    "Running",
     "Runtime",
     "SealedStore",
     "SecretStore",
@@ -97,6 +101,7 @@ __all__ = [
     "Vault",
     "VectorStore",
     "VersionUsers",
+    "Waiting",
 ]
 
 # --- clock ----------------------------------------------------------------------------------------------------------
@@ -192,6 +197,7 @@ class Store(
     TimeStore,
     DeliveryStore,
     InstanceStore,
+    OverviewStore,
     FileStore,
     SecretStore,
     SealedStore,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import BigInteger, Connection, delete, insert, select, type_coerce, update
 
 from cogyard.domain.instance import Instance, InstanceEvent, InstanceState
 from cogyard.domain.values import InstanceId, QueueId
@@ -15,6 +15,8 @@ from cogyard.store.tables import predictions
 
 _C, _E, _P = instances.c, instance_events.c, predictions.c
 _OVER = [state.value for state in InstanceState if state.is_over]
+# unique: one after the other is started, each with a question to the store between
+_BY_TIME = (type_coerce(_C.created_at, BigInteger),)
 
 
 def save(connection: Connection, instance: Instance, at: datetime) -> None:
@@ -47,7 +49,7 @@ def page(connection: Connection, queues: Sequence[QueueId] | None, request: Page
     wanted = select(instances)
     if queues is not None:
         wanted = wanted.where(_C.queue.in_(queues))
-    rows, neighbours = cut(connection, wanted, (_C.created_at, _C.id), request)
+    rows, neighbours = cut(connection, wanted, _BY_TIME, request)
     return Page([to_instance(row) for row in rows], *neighbours)
 
 

@@ -15,6 +15,8 @@ def upgrade() -> None:
     op.add_column("instances", sa.Column("boot", sa.Text()))
     op.add_column("instances", sa.Column("peak_memory", sa.BigInteger(), nullable=False, server_default="0"))
     op.create_index(op.f("ix_instances_ended_at"), "instances", ["ended_at"])
+    op.create_index(op.f("ix_instances_created_at"), "instances", ["created_at"])
+    op.create_index(op.f("ix_instances_queue"), "instances", ["queue"])
     op.create_table(
         "instance_events",
         sa.Column("number", NUMBER, autoincrement=True, nullable=False),
