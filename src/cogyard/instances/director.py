@@ -197,10 +197,11 @@ class Director:
 
     async def _let_run_end(self, exited: asyncio.Task[str]) -> None:
         """What runs ends in its own time; in its grace, once the server stops."""
+        if not exited.done():
+            await self._save(self.instance)
         if not self._running:
             return
         if not exited.done():
-            await self._save(self.instance)
             hurried = asyncio.create_task(self._hurry.wait())
             ended = asyncio.create_task(asyncio.wait(self._running))
             await asyncio.wait({hurried, ended, exited}, return_when=asyncio.FIRST_COMPLETED)
