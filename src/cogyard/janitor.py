@@ -1,6 +1,8 @@
 """Cleans up: what a dead server left behind at the start, claims that ran out and files that expired from then on."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +19,12 @@ from cogyard.processes import INSTANCE_MARK, kill_group, kill_marked
 
 INTERVAL = 5.0
 """Seconds between two rounds: a third of a lease, so that a lost claim is given back soon after it ran out."""
+
+JUMP = timedelta(seconds=3)
+"""What the clock may go before or after between two rounds without having been set."""
+
+BLIND = 15.0
+"""Seconds after the clock was set for which no claim counts as run out: the length of one."""
 
 FILES_A_ROUND = 500
 
@@ -35,11 +43,19 @@ class Janitor:
     """The server's cleaner."""
 
     def __init__(
-        self, store: JanitorStore, files: Files, bus: Bus, clock: Clock, retention: timedelta | None, scratch: Path
+        self,
+        store: JanitorStore,
+        files: Files,
+        bus: Bus,
+        clock: Clock,
+        retention: timedelta | None,
+        scratch: Path,
+        *,
+        moment: Callable[[], float] = time.monotonic,
     ) -> None:
         """`retention` is how long the data of ended predictions is kept; None keeps it for ever.
 
-        Below `scratch` lie the folders of instances.
+        Below `scratch` lie the folders of instances; `moment` tells seconds on a clock that nobody sets.
         """
         self._store = store
         self._files = files
@@ -47,6 +63,10 @@ class Janitor:
         self._clock = clock
         self._retention = retention
         self._scratch = scratch
+        #: when it last looked, by both clocks
+        self._looked_at = moment(), clock.now()
+        self._moment = moment
+        self._blind_until = 0.0
         self._log = structlog.get_logger()
 
     async def recover(self) -> None:
@@ -69,8 +89,9 @@ class Janitor:
     async def clean(self) -> None:
         """One round."""
         now = self._clock.now()
-        for prediction in await self._store.claimed(expired_at=now):
-            await self._give_back(prediction, "its instance gave no sign of life")
+        if self._leases_are_true(now):
+            for prediction in await self._store.claimed(expired_at=now):
+                await self._give_back(prediction, "its instance gave no sign of life")
         if self._retention is not None:
             await self._forget(now - self._retention)
         await self._store.forget_records(now - RECORDS_KEPT)
@@ -78,6 +99,16 @@ class Janitor:
         for file in await self._store.expired_files(now, FILES_A_ROUND):
             await self._files.delete(file.id)
             await self._store.delete_file(file.id)
+
+    def _leases_are_true(self, now: datetime) -> bool:
+        """Whether the clock was not set lately: instances that live need a while to extend what it made run out."""
+        moment = self._moment()
+        passed = timedelta(seconds=moment - self._looked_at[0])
+        if abs(now - self._looked_at[1] - passed) > JUMP:
+            self._log.warning("clock.set", seconds=round((now - self._looked_at[1] - passed).total_seconds()))
+            self._blind_until = moment + BLIND
+        self._looked_at = moment, now
+        return moment >= self._blind_until
 
     async def _forget(self, before: datetime) -> None:
         while True:
