@@ -12,6 +12,9 @@ from tokenizers import Tokenizer
 MAX_TOKENS = 256
 """What the model was trained on; longer texts are cut."""
 
+WIDTH = 384
+"""Numbers in a vector."""
+
 MAX_TEXTS = 1024
 BATCH = 8
 """Texts at a time: more of them leave the processor's cache and gain nothing."""
@@ -58,8 +61,11 @@ class Predictor(BasePredictor):
             raise ValueError("There is nothing to embed; give text or texts.")
         if len(given) > MAX_TEXTS:
             raise ValueError(f"{len(given)} texts were given; the most at a time is {MAX_TEXTS}.")
-        batches = [given[start : start + BATCH] for start in range(0, len(given), BATCH)]
-        vectors = np.concatenate([self.embed(batch) for batch in batches])
+        vectors = np.empty((len(given), WIDTH), dtype=np.float32)
+        order = sorted(range(len(given)), key=lambda place: len(given[place]))  # so that little is padded
+        for start in range(0, len(order), BATCH):
+            places = order[start : start + BATCH]
+            vectors[places] = self.embed([given[place] for place in places])
         if normalize:
             vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         return vectors.astype(float).round(8).tolist()
@@ -91,9 +97,8 @@ class Predictor(BasePredictor):
             made = self.linear(hidden, f"{name}.attention.self.{part}")
             return made.reshape(texts, tokens, self.heads, size).transpose(0, 2, 1, 3)
 
-        scores = (
-            heads("query") @ heads("key").transpose(0, 1, 3, 2) / size**0.5 + bias
-        )  # a number of Python's: one of numpy's would widen all to float64
+        # divided by a number of Python's: one of numpy's would widen all that follows to float64
+        scores = heads("query") @ heads("key").transpose(0, 1, 3, 2) / size**0.5 + bias
         scores = np.exp(scores - scores.max(axis=-1, keepdims=True))
         scores /= scores.sum(axis=-1, keepdims=True)
         mixed = (scores @ heads("value")).transpose(0, 2, 1, 3).reshape(texts, tokens, width)
