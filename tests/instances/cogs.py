@@ -22,6 +22,7 @@ from cogyard.domain.values import Json, PredictionId, VersionId
 from cogyard.ids import new_prediction_id
 from cogyard.instances.cog import CogServer, DriverLimits
 from cogyard.instances.driver import DriverEvent, Produced
+from cogyard.instances.memory import MemoryGroups
 from cogyard.ports import Launch, Place
 from cogyard.runtime import pins
 from cogyard.runtime.environment import Environments
@@ -126,6 +127,8 @@ class Cogs:
     work: Path
     variables: dict[str, str] = field(default_factory=dict)
     trainer: str = "predict.py:train"
+    share: Share = field(default_factory=Share)
+    groups: MemoryGroups | None = None
 
     def prepared(self, name: str, concurrency: int = 1, *, train: bool = False) -> tuple[VenvRuntime, Version]:
         """What a push does: a copy of the folder, its schema, its version."""
@@ -162,10 +165,10 @@ class Cogs:
         scratch = self.work / "scratch"
 
         def launch(port: int, nonce: str) -> Launch:
-            place = Place(scratch=scratch, cache=scratch / "cache", port=port, nonce=nonce, share=Share())
+            place = Place(scratch=scratch, cache=scratch / "cache", port=port, nonce=nonce, share=self.share)
             return runtime.launch(version, place, train=train)
 
-        return Model(CogServer(launch, scratch, SystemClock(), limits), scratch)
+        return Model(CogServer(launch, scratch, SystemClock(), limits, self.groups), scratch)
 
     @asynccontextmanager
     async def running(

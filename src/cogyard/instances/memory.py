@@ -45,21 +45,14 @@ class MemoryGroup:
     def used(self) -> int:
         """Bytes in use, without the file cache that the kernel can take back at once."""
         name, cache = ("memory.current", "inactive_file") if self.is_unified else _V1_USED
-        try:
-            used = int((self.folder / name).read_text(encoding="ascii"))
-        except (OSError, ValueError):
-            return 0
-        return max(used - _counter(self.folder / "memory.stat", cache), 0)
+        return max(self._number(name) - _counter(self.folder / "memory.stat", cache), 0)
 
     def ran_out(self) -> bool:
         """Whether the kernel has killed something in it for want of memory within its limit."""
         if self.is_unified:
             events = self.folder / "memory.events"
             return _counter(events, "oom_kill") > 0 and _counter(events, "oom") > 0
-        try:
-            was_full = int((self.folder / "memory.failcnt").read_text(encoding="ascii")) > 0
-        except (OSError, ValueError):
-            return False
+        was_full = self._number("memory.max_usage_in_bytes") >= self._number("memory.limit_in_bytes")
         return was_full and _counter(self.folder / "memory.oom_control", "oom_kill") > 0
 
     def kill(self) -> None:
@@ -79,6 +72,12 @@ class MemoryGroup:
                 self.folder.rmdir()
                 return
             time.sleep(_PAUSE)
+
+    def _number(self, name: str) -> int:
+        try:
+            return int((self.folder / name).read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            return 0
 
     def _pids(self) -> list[int]:
         try:

@@ -42,3 +42,7 @@ class Predictor(BasePredictor):
             if number % 100 == 0:
                 await asyncio.sleep(0)
         return text
+
+    async def block_a_second(self, text):
+        time.sleep(1)
+        return "done"

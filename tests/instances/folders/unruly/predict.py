@@ -164,3 +164,21 @@ class Predictor(BasePredictor):
         for number in range(n):
             logging.info("line %d", number)
         return "logged"
+
+    def hog(self, text, n):
+        """Takes n MiB of memory and uses all of it."""
+        held = []
+        for _ in range(n):
+            held.append(b"x" * 2**20)
+            time.sleep(0.001)
+        return len(held)
+
+    def hog_in_child(self, text, n):
+        """The same in a child, whose death this survives."""
+        program = f"held = [b'x' * 2**20 + bytes([i % 256]) for i in range({n})]"
+        subprocess.run([sys.executable, "-c", program])
+        time.sleep(600)
+
+    def claim(self, text, n):
+        """Takes n MiB of memory and uses none of it."""
+        return len(bytearray(n * 2**20))
