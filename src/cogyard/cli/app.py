@@ -11,6 +11,7 @@ import typer
 from cogyard import __version__
 from cogyard.cli.client import Client, connect
 from cogyard.cli.groups import HELP, Force
+from cogyard.cli.instances import HELP as INSTANCES
 from cogyard.cli.people import HELP as PEOPLE
 from cogyard.cli.terminal import CliError, Exit, Terminal, wants_color
 
@@ -61,19 +62,25 @@ def _build(state: _State) -> typer.Typer:
     app = typer.Typer(name="cogyard", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     app.callback(invoke_without_command=True)(state.options)
     from cogyard.cli import groups as more
-    from cogyard.cli import people, resources, secrets, spending
+    from cogyard.cli import instances, people, resources, secrets, spending
     from cogyard.cli.verify import verify_commands
 
     for command in (_push(state), _run(state), more.train_command(state.speak), _doctor(state)):
         app.command()(command)
-    for name, command in people.audit_commands(state.speak).items():
+    single = {**people.audit_commands(state.speak), **instances.overview_commands(state.speak)}
+    for name, command in single.items():
         app.command(name)(command)
     app.command()(spending.usage_command(state.speak))
     # the options behind the program's name are its own
     app.command("stand-in", context_settings={"allow_interspersed_args": False})(_stand_in(state))
 
     groups: dict[str, dict[str, Callable[..., None]]] = {
-        "models": {**_model_commands(state, resources), **more.model_commands(state.speak)},
+        "models": {
+            **_model_commands(state, resources),
+            **more.model_commands(state.speak),
+            **instances.settings_commands(state.speak),
+        },
+        "instances": instances.instance_commands(state.speak),
         "predictions": _prediction_commands(state, resources),
         "trainings": _training_commands(state, resources),
         "deployments": more.deployment_commands(state.speak),
@@ -106,6 +113,7 @@ _GROUP_HELP = {
     "predictions": "Look at predictions, follow and cancel them.",
     **HELP,
     "secrets": "Secrets of models and deployments: set, name and remove them.",
+    **INSTANCES,
     **PEOPLE,
     "budgets": "Look at what accounts and tokens may use up in a day or a month, and set it.",
     "verify": "Try whether a server keeps the API's reference.",
