@@ -205,7 +205,7 @@ HARMLESS_QUERIES = frozenset(
     {
         *("action", "cancel_after", "created_after", "created_before", "cursor", "idempotency", "prefer", "source"),
         *("sort_by", "sort_direction", "limit", "query", "force", "batch", "curator", "last_event_id"),
-        *("signed_owner", "expiry", "signature", "by", "from_day", "to_day", "format"),
+        *("signed_owner", "expiry", "signature", "by", "from_day", "to_day", "format", "all"),
     }
 )
 """Parameters that name nothing, or that only say with which right a file is taken."""
@@ -230,6 +230,8 @@ def make_world(yard: Yard) -> World:
             world.versions[name] = pushed.stdout.strip().partition(":")[2]
         _run_things(http, world)
     with yard.http as admin:
+        for instance in _done(admin.get("/instances", params={"all": "true"})).json()["results"]:
+            world.ids[f"instance of {instance['model'].partition('/')[2]}"] = instance["id"]
         budget = {"account": ADA, "kind": "seconds", "period": "month", "limit": 100_000}
         world.ids["budget"] = str(_done(admin.put("/budgets", json=budget)).json()["id"])
         _done(admin.post("/organizations", json={"username": LAB}))

@@ -56,6 +56,9 @@ REFUSED_FOR_EVERY_OBJECT = {
 FOR_ADMINS = {"GET /users"}
 """Lists that only the yard's admins get."""
 
+OTHERS = ("other prediction", "training", "streamed", f"instance of {LOOM}", f"instance of {POEM}")
+"""What of Ada's is not of the model `ENGINE`."""
+
 GUARDED = [call for call in calls() if not call.is_open]
 
 
@@ -135,6 +138,8 @@ def test_nothing_of_it_is_in_what_a_stranger_can_list(world: World, call: Call, 
         queries = [{"query": mark} for mark in (ADA, ENGINE, LOOM, "canary", "learns words", "shelf")]
     if call.path == "/usage":
         queries = [{"by": "account,model,deployment,token,day", "format": form} for form in ("json", "csv")]
+    if call.path == "/instances":
+        queries = [{"all": every} for every in ("true", "false")]
     with world.http(world.fay if who == "fay" else None) as http:
         for query in queries:
             body = ENGINE.encode() if call.method == "QUERY" else None
@@ -259,12 +264,12 @@ def test_a_token_that_only_reads_does_nothing_else(world: World, call: Call) -> 
 @pytest.mark.parametrize("call", GUARDED, ids=lambda call: call.name)
 def test_a_token_for_one_model_neither_sees_nor_touches_the_others(world: World, call: Call) -> None:
     others = [LOOM, POEM, DESK, world.versions[LOOM], world.versions[POEM]]
-    others += [world.ids[name] for name in ("other prediction", "training", "streamed")]
+    others += [world.ids[name] for name in OTHERS]
     victims: Named = {
         ("owner", "name"): [(ADA, LOOM), (ADA, POEM), (ADA, DESK)],
         ("version",): [(world.versions[LOOM],), (world.versions[POEM],)],
         ("alias",): [(world.versions[LOOM],)],
-        ("id",): [(world.ids[name],) for name in ("other prediction", "training", "streamed")],
+        ("id",): [(world.ids[name],) for name in OTHERS],
         ("username",): [(ADA,)],
         ("member",): [(ADA,)],
         ("slug",): [("shelf",)],
@@ -273,7 +278,8 @@ def test_a_token_for_one_model_neither_sees_nor_touches_the_others(world: World,
     with world.http(world.narrow) as http:
         if not call.parameters:
             if call.method in ("GET", "QUERY") and call.scope is not Scope.admin:
-                answer = http.request(call.method, call.path)
+                query = {"all": "true"} if call.path == "/instances" else {}
+                answer = http.request(call.method, call.path, params=query)
                 assert not [mark for mark in others if mark in answer.text]
             return
         if call.path in ("/users/{username}", "/collections/{slug}"):
@@ -318,6 +324,8 @@ def test_what_ada_has_is_there_for_herself(world: World) -> None:
             f"/predictions/{world.ids['prediction']}",
             f"/trainings/{world.ids['training']}",
             f"/files/{world.ids['file']}",
+            f"/instances/{world.ids[f'instance of {ENGINE}']}",
+            f"/models/{ADA}/{ENGINE}/settings",
             "/organizations/labofada",
             f"/users/{ADA}",
         ]
