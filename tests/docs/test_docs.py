@@ -150,6 +150,17 @@ def test_the_guide_to_usage_works(own_yard: Yard, tmp_path: Path) -> None:
     assert "seconds\tday\t3600\t0\t0\t3600" in budgets
 
 
+def test_the_guide_to_batching_works(own_yard: Yard, tmp_path: Path) -> None:
+    own_yard.start()
+    page = ROOT / "docs" / "guides" / "batching.md"
+
+    told = [run(one, tmp_path, environment(own_yard)) for one in snippets(page) if one.language not in READ_ONLY]
+    _model, _yaml, runs, metrics = told
+
+    assert all(f"{word.upper()}!" in runs for word in ("one", "two", "three", "four", "five", "six"))
+    assert int(metrics.partition(":")[2]) > 1
+
+
 def test_the_guide_to_accounts_works(own_yard: Yard, tmp_path: Path) -> None:
     own_yard.start()
     variables = {**own_yard.environment, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -174,6 +185,7 @@ def test_every_other_page_has_no_snippet_that_nobody_runs() -> None:
         ROOT / "README.md",
         *(guides / f"{name}.md" for name in ("serve-your-own-model", "train-a-model", "usage", "accounts", "secrets")),
         guides / "deployments.md",
+        guides / "batching.md",
     }
 
     assert not [page for page in PAGES if page not in tried for one in snippets(page) if one.language not in READ_ONLY]
