@@ -2,14 +2,16 @@
 
 python bench/cold_boot.py [--rounds 30]
 
-Bare: from the start of the process, health checks every 5 ms, to the answer. Cogyard: from the request to the answer,
-the instance having stopped for idleness. The rest tells where Cogyard's time goes, as its own records have it.
+Bare: from the start of the process, health checks every 5 ms, to the answer. Cogyard: from the request to the answer.
+Each round has a model of its own, so that the scheduler can know none's habits. The rest tells where Cogyard's time
+goes, as its own records have it.
 """
 
 import argparse
 import http.client
 import json
 import os
+import shutil
 import sqlite3
 import statistics
 import subprocess
@@ -30,10 +32,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     rounds = parser.parse_args().rounds
     figures: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory() as folder, started(Path(folder), idle_timeout="0.1") as yard:
-        version = yard.push(HERE / "echo", "bench/echo").partition(":")[2]
+    with tempfile.TemporaryDirectory() as folder, started(Path(folder) / "yard", idle_timeout="0.1") as yard:
+        versions = [pushed(yard, Path(folder), number) for number in range(rounds + 1)]
         [environment] = (yard.data / "environments").iterdir()
-        for _ in range(rounds + 1):
+        for version in versions:
             wait_until_stopped(yard)
             figures.setdefault("Cog alone", []).append(bare(environment, yard.data / "sources" / version))
             wait_until_stopped(yard)
@@ -44,6 +46,14 @@ def main() -> None:
         tell(name, times[1:])  # without the first, which makes the machine's caches warm
     ratio = statistics.median(figures["Cogyard"][1:]) / statistics.median(figures["Cog alone"][1:])
     print(f"ratio of the medians, Cogyard to Cog alone: {ratio:.2f}")
+
+
+def pushed(yard: Yard, folder: Path, number: int) -> str:
+    """A version that does what the others do."""
+    copy = shutil.copytree(HERE / "echo", folder / f"echo-{number}", ignore=shutil.ignore_patterns("__pycache__"))
+    with (copy / "predict.py").open("a") as file:
+        file.write(f"# {number}\n")
+    return yard.push(copy, f"bench/echo-{number}").partition(":")[2]
 
 
 def bare(environment: Path, folder: Path) -> float:
