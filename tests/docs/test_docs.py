@@ -161,6 +161,27 @@ def test_the_guide_to_batching_works(own_yard: Yard, tmp_path: Path) -> None:
     assert int(metrics.partition(":")[2]) > 1
 
 
+def test_the_guide_to_instances_works(own_yard: Yard, tmp_path: Path) -> None:
+    own_yard.start()
+    page = ROOT / "docs" / "guides" / "instances.md"
+
+    told = [run(one, tmp_path, environment(own_yard)) for one in snippets(page) if one.language not in READ_ONLY]
+    _yaml, _model, watched, life, curl, settings = told
+
+    running = (tmp_path / "running.txt").read_text().strip()
+    assert "\tcogyard/kettle\tactive\t" in watched
+    assert f"\t{running}\tasked for" in watched
+    assert "cogyard/kettle\t1\t" in watched
+    assert "waits for a free slot: 1 instance is busy" in watched
+    assert "CPUs, 1.0 GiB of " in watched
+    assert life.startswith("the kettle is filled\n")
+    assert '"state": "setting_up"' in life
+    assert json.loads(curl)["waiting_reason"] == "waits for a free slot: 1 instance is busy"
+    assert "idle_timeout\t60\nmax_instances\tdefault\n" in settings
+    assert "\ncpu\tCPU\t" in settings
+    assert settings.endswith(" stopping\n")
+
+
 def test_the_guide_to_accounts_works(own_yard: Yard, tmp_path: Path) -> None:
     own_yard.start()
     variables = {**own_yard.environment, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -186,6 +207,7 @@ def test_every_other_page_has_no_snippet_that_nobody_runs() -> None:
         *(guides / f"{name}.md" for name in ("serve-your-own-model", "train-a-model", "usage", "accounts", "secrets")),
         guides / "deployments.md",
         guides / "batching.md",
+        guides / "instances.md",
     }
 
     assert not [page for page in PAGES if page not in tried for one in snippets(page) if one.language not in READ_ONLY]
