@@ -1,0 +1,1 @@
+"""The scheduler in virtual time: arrival traces, instances that only take time, and policies to compare."""
