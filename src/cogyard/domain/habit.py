@@ -26,6 +26,9 @@ CONCENTRATED = 2.0
 HEAD, TAIL, MARGIN = 0.05, 0.99, 0.1
 """The parts of the gaps that are shorter, and by how much what they say is stretched (10 % there)."""
 
+ONE_ARRIVAL = log(2) / HALF_LIFE.total_seconds()
+"""Arrivals a second, as the rate tells it right after the first one."""
+
 BOOT_GUESS = 2.0
 """Seconds that a boot is thought to take before one was seen."""
 
@@ -76,12 +79,15 @@ class Learner:
     last: datetime | None = None
     _count: float = 0.0
     _bins: list[int] = field(default_factory=lambda: [0] * (len(EDGES) + 1))
+    #: what the bins say; None: they changed since. It is asked for at each look, for hundreds of queues
+    _said: tuple[float | None, float | None] | None = None
 
     def note_arrival(self, at: datetime) -> None:
         """A prediction came; those of one queue come in their order."""
         if self.last is not None:
             self._count *= _decay(at - self.last)
             self._bins[bisect_right(EDGES, (at - self.last).total_seconds())] += 1
+            self._said = None
         self._count += 1
         self.last = at if self.last is None else max(at, self.last)
 
@@ -97,9 +103,11 @@ class Learner:
     def habit(self, now: datetime) -> Habit:
         """What that says now."""
         since = timedelta(0) if self.last is None else max(now - self.last, timedelta(0))
-        head, tail = self._window()
+        if self._said is None:
+            self._said = self._window()
+        head, tail = self._said
         return Habit(
-            rate=self._count * _decay(since) * log(2) / HALF_LIFE.total_seconds(),
+            rate=self._count * _decay(since) * ONE_ARRIVAL,
             boot=BOOT_GUESS if self.boot is None else self.boot,
             service=self.service,
             head=head,

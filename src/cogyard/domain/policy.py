@@ -12,10 +12,11 @@
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 
-from cogyard.domain.habit import Habit
+from cogyard.domain.habit import ONE_ARRIVAL, Habit
 from cogyard.domain.hardware import Share, Shortage, place
 from cogyard.domain.instance import Instance, InstanceState
 from cogyard.domain.schedule import (
@@ -37,6 +38,12 @@ from cogyard.domain.schedule import (
 from cogyard.domain.values import InstanceId, QueueId
 
 MADE_ROOM = "made room for another model"
+SHORTEST_BOOT = 0.1
+"""Seconds below which no boot is taken to be."""
+
+OFTEN = 4
+"""Arrivals, fresh ones, from which on a queue is asked for often: chance alone does not bring so many."""
+
 TURN_OVER = "its turn is over, others wait"
 
 
@@ -136,14 +143,28 @@ class _Decision:
         slots = max([want.slots, *(one.slots for one in mine)])
         busy = sum(one.state is InstanceState.active for one in mine)
         useful = busy + -(-demand.queued // slots)
-        useful = max(useful, want.min_instances)
+        if (worthwhile := self._worthwhile(queue, mine, demand.queued / slots)) is not None:
+            useful = min(useful, worthwhile)
+        useful = min(max(useful, want.min_instances), self.view.machine.max_instances)
         if want.max_instances is not None:
             useful = min(useful, want.max_instances)
-        if not demand.is_certain or useful <= self.alive[queue] or self._is_resting(queue):
+        if not demand.is_certain or self._is_resting(queue):
             return 0
-        if habit.service is not None and demand.queued * habit.service / (slots * max(self.alive[queue], 1)) <= habit.boot:
-            return 0
-        return useful - self.alive[queue]
+        return max(useful - self.alive[queue], 0)
+
+    def _worthwhile(self, queue: QueueId, mine: Sequence[Instance], runs: float) -> int | None:
+        """Instances up to which each would have to work longer on the runs that wait than one more takes to boot.
+
+        None: nothing is known of how long they run.
+        """
+        if queue not in self.view.habits:
+            return None
+        habit = self._habit(queue)
+        seconds = habit.service
+        if seconds is None:  # as long as none has ended: so long already
+            ready = [one.ready_at for one in mine if one.ready_at is not None]
+            seconds = (self.view.now - min(ready)).total_seconds() if ready else 0.0
+        return ceil(runs * seconds / max(habit.boot, SHORTEST_BOOT))
 
     def _ask(self, queue: QueueId, *, is_first: bool) -> None:
         want, demand = self.view.wants[queue], self.waiting[queue]
@@ -225,10 +246,13 @@ class _Decision:
         """Those that may give way, in the order in which they do."""
         now, turn = self.view.now, self.view.turn
         waited = now - demand.since
-        worth = self._habit(want.queue).worth
+        mine = self._habit(want.queue)
+        worth = max(mine.rate, ONE_ARRIVAL) * mine.boot  # who waits has come, even if that is not learned yet
         for one in sorted(self._evictable(), key=self._standing):
             is_kept = self._is_kept(one)
-            is_dear = self._habit(one.queue).worth > worth and waited < turn / 2
+            theirs = self._habit(one.queue)
+            is_often = theirs.rate >= OFTEN * max(mine.rate, ONE_ARRIVAL)
+            is_dear = is_often and theirs.worth > worth and waited < turn / 2
             is_above = is_kept and self.view.wants[one.queue].priority > want.priority
             if not is_dear and not is_above and (is_first or not is_kept):
                 yield one, MADE_ROOM
