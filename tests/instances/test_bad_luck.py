@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -109,7 +110,8 @@ async def test_a_server_that_stopped_answering_is_killed(cogs: Cogs) -> None:
 async def test_setup_gives_way_and_running_does_not(cogs: Cogs) -> None:
     pids = cogs.work / "pids"
     cogs.variables["HANGING_SETUP_PIDS"] = str(pids)
-    model = cogs.driver("hanging_setup", LIMITS)
+    limits = replace(LIMITS, head_start=timedelta(0))
+    model = cogs.driver("hanging_setup", limits)
     starting = asyncio.create_task(model.driver.start(START))
     while not pids.exists():  # noqa: ASYNC110 - another process makes it
         await asyncio.sleep(0.01)
@@ -117,8 +119,8 @@ async def test_setup_gives_way_and_running_does_not(cogs: Cogs) -> None:
     starting.cancel()
     await asyncio.wait({starting})
 
-    async with cogs.running("echo") as model:
-        await asyncio.sleep(0.1)
+    async with cogs.running("echo", head_start=timedelta(0)) as model:
+        await asyncio.sleep(0.5)
         assert not any(gives_way(thread.id) for process in model.group for thread in process.threads())
 
 

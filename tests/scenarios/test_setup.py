@@ -23,13 +23,13 @@ def test_a_setup_that_ends_its_process_is_tried_three_times(yard: Yard) -> None:
 
 
 def test_a_setup_that_does_not_end_is_killed_with_its_whole_group(own_yard: Yard) -> None:
-    own_yard.settings["setup_timeout"] = "1"
+    own_yard.settings["setup_timeout"] = "4"
     yard = own_yard.start()
 
     done = yard.run(yard.push(FOLDERS / "slow-setup", "acme/slow"), {})
 
     assert done["status"] == "failed"
-    assert done["error"] == "Model setup failed: setup did not end within 1 seconds"
+    assert done["error"] == "Model setup failed: setup did not end within 4 seconds"
     assert "setting up for ever" in done["logs"]
     assert yard.process is not None
     server = psutil.Process(yard.process.pid)

@@ -163,6 +163,7 @@ class CogServer:
         http = CogHttp(prepared.port)
         self._served = _Served(process, http, Ends(process, http, self._limits, self._clock))
         process.watch_memory(self._limits.memory_interval)
+        process.give_way_after(self._limits.head_start)
         await self._await_ready(self._served, prepared.port)
         ready = time.monotonic()
         process.set_up()

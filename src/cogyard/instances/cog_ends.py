@@ -30,7 +30,8 @@ class DriverLimits:
     """What a model may use: time to obey a cancel, time for a prediction, bytes of output.
 
     Its server begins what it took within `begin_timeout`. It is asked for a sign of life each `liveness_interval`, and
-    has half of that time to answer. How much memory it uses is looked at each `memory_interval`.
+    has half of that time to answer. How much memory it uses is looked at each `memory_interval`. Setup that takes more
+    than its `head_start` gives way to what runs: an interpreter's start is soon over, and somebody waits for it.
     """
 
     cancel_grace: timedelta
@@ -39,6 +40,7 @@ class DriverLimits:
     begin_timeout: timedelta = timedelta(seconds=30)
     liveness_interval: timedelta = timedelta(seconds=10)
     memory_interval: timedelta = timedelta(seconds=0.5)
+    head_start: timedelta = timedelta(seconds=1)
 
 
 @dataclass(slots=True)

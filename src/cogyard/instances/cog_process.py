@@ -83,11 +83,12 @@ class CogProcess:
         self._is_gone = False
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._tasks = [asyncio.create_task(self._drain()), asyncio.create_task(self._await_leader())]
+        self._giving_way: asyncio.Task[None] | None = None
         self.worker: int | None = None
 
     @classmethod
     async def start(cls, launch: Launch, group: MemoryGroup | None) -> "CogProcess":
-        """Start the group, giving way to others until `set_up`. Raises `OSError` when the command cannot be run."""
+        """Start the group. Raises `OSError` when the command cannot be run."""
         begun = time.monotonic()
         share = launch.share
         claim = DATA_ROOM * share.memory_limit // 1024 if group is None and not share.gpus else 0
@@ -107,7 +108,6 @@ class CogProcess:
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
         )
-        priority.lower(process.pid)
         return cls(process, launch, group, begun)
 
     @property
@@ -143,11 +143,25 @@ class CogProcess:
         """Look so often how much memory is in use, and end the group when it is too much."""
         self._tasks.append(asyncio.create_task(self._watch_memory(interval.total_seconds())))
 
+    def give_way_after(self, head_start: timedelta) -> None:
+        """Give way to others, unless it is set up within that time."""
+        self._giving_way = asyncio.create_task(self._give_way(head_start.total_seconds()))
+        self._tasks.append(self._giving_way)
+
     def set_up(self) -> None:
         """Give way no longer."""
-        leader = self.identity.pid
-        restoring = asyncio.to_thread(lambda: priority.restore(family_of(leader)))
-        self._tasks.append(asyncio.create_task(restoring))
+        if self._giving_way is not None and not self._giving_way.cancel():
+            self._tasks.append(asyncio.create_task(asyncio.to_thread(priority.restore, self.identity.pid)))
+
+    async def _give_way(self, head_start: float) -> None:
+        await asyncio.sleep(head_start)
+        giving_way = asyncio.create_task(asyncio.to_thread(priority.give_way, self.identity.pid))
+        try:
+            await asyncio.shield(giving_way)
+        except asyncio.CancelledError:
+            await giving_way
+            await asyncio.to_thread(priority.restore, self.identity.pid)
+            raise
 
     async def reason(self) -> str:
         """How it ended; that may take a moment to be known after its connections broke."""

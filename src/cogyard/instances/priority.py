@@ -4,45 +4,50 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+
+from cogyard.processes import family_of
 
 SETUP_NICE = 5
 """How much nicer setup is than running (nice(2))."""
 
 _CAP_SYS_NICE = 1 << 23
-_TRIES, _PAUSE = 5, 0.15
+_TRIES, _PAUSE, _PASSES = 5, 0.15, 5
 
 
-def lower(leader: int) -> None:
-    """Have a process that was just started, and all that it will start, give way. Quick; never fails."""
-    if sys.platform != "linux":
-        return
-    with suppress(OSError):
-        if _may_rise():
-            os.setpriority(os.PRIO_PROCESS, leader, _own_nice() + SETUP_NICE)
-        else:  # whoever grew nicer could not come back; a batch process can
-            os.sched_setscheduler(leader, os.SCHED_BATCH, os.sched_param(0))
-    _set_autogroup(leader, SETUP_NICE)
+def give_way(leader: int) -> None:
+    """Have a session, which this process leads, give way to others. Blocking, quick; never fails."""
+    if sys.platform == "linux":
+        _set_threads(leader, SETUP_NICE if _may_rise() else None)
+        _set_autogroup(leader, SETUP_NICE)
 
 
-def restore(pids: Sequence[int]) -> None:
-    """Have these processes, of which the first leads a session, run as the server does. Blocking; never fails."""
-    if sys.platform != "linux":
-        return
-    nice = _own_nice()
-    for pid in pids:
-        for thread in _threads(pid):  # each has a priority of its own
+def restore(leader: int) -> None:
+    """Have it run as this server does. Blocking; never fails."""
+    if sys.platform == "linux":
+        _set_threads(leader, 0)
+        _set_autogroup(leader, 0)
+
+
+def _set_threads(leader: int, extra: int | None) -> None:
+    """Make every thread so much nicer than this server, or with None a batch thread: who grew nicer may be so for ever.
+
+    Each has a priority of its own, and what it starts inherits that: it is looked again until all have it.
+    """
+    nice, policy = _own_nice() + (extra or 0), os.SCHED_BATCH if extra is None else os.SCHED_OTHER
+    done: set[int] = set()
+    for _ in range(_PASSES):
+        found = {thread for pid in family_of(leader) for thread in _threads(pid)} - done
+        for thread in found:
+            with suppress(OSError):
+                if os.sched_getscheduler(thread) in (os.SCHED_BATCH, os.SCHED_OTHER):  # not what the model chose itself
+                    os.sched_setscheduler(thread, policy, os.sched_param(0))
             with suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, thread, nice)
-            with suppress(OSError):
-                if os.sched_getscheduler(thread) == os.SCHED_BATCH:
-                    os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
-    for _ in range(_TRIES):  # the kernel takes ten of these a second, of all processes together
-        if _set_autogroup(pids[0], 0):
+        done |= found
+        if not found:
             return
-        time.sleep(_PAUSE)
 
 
 def _own_nice() -> int:
@@ -60,15 +65,17 @@ def _may_rise() -> bool:
     return False
 
 
-def _set_autogroup(leader: int, nice: int) -> bool:
+def _set_autogroup(leader: int, nice: int) -> None:
     """Where the kernel groups each session (sched(7)), its members' own nice values count among themselves only."""
-    try:
-        Path(f"/proc/{leader}/autogroup").write_text(str(nice), encoding="ascii")
-    except BlockingIOError:
-        return False
-    except OSError:
-        pass  # there are no such groups, or no process any more
-    return True
+    for _ in range(_TRIES):
+        try:
+            Path(f"/proc/{leader}/autogroup").write_text(str(nice), encoding="ascii")
+        except BlockingIOError:  # the kernel takes ten of these a second, of all processes together
+            time.sleep(_PAUSE)
+        except OSError:
+            return  # there are no such groups, or no process any more
+        else:
+            return
 
 
 def _threads(pid: int) -> list[int]:
