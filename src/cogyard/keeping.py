@@ -48,7 +48,7 @@ class ModelKeeping:
         return model
 
     async def change(self, caller: Caller, owner: str, name: str, wanted: KeepingChange) -> tuple[Model, Model]:
-        """Change it; returns the model as it was and as it is. What runs goes by the new settings at once.
+        """Change it; returns the model as it was and as it is. What runs goes by it within a second.
 
         Instances that run keep their hardware. Raises `NotFound`, `Forbidden`, `InvalidResource`.
         """
