@@ -87,6 +87,8 @@ from cogyard.usage import Usage
 from cogyard.validation import compile_input
 from cogyard.vault import Vault
 from cogyard.webhooks import Manner, Webhooks
+from cogyard.wiring.directors import director_maker, prepare
+from cogyard.wiring.parts import fetcher_of, keeping_of, kinds_of, policy_of, rates_of
 
 SEARCHER = "_search"
 """The account whose predictions embed what is searched; callers' names cannot begin so, and it has no token."""
@@ -134,8 +136,10 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         groups = await asyncio.to_thread(MemoryGroups.find)
         if groups is not None:
             stack.callback(groups.close)
-        policy = _policy(settings, lambda: frozenset(ports[one.id] for one in placement.instances() if one.id in ports))
-        fetcher = await stack.enter_async_context(_fetcher(settings, policy))
+        policy = policy_of(
+            settings, lambda: frozenset(ports[one.id] for one in placement.instances() if one.id in ports)
+        )
+        fetcher = await stack.enter_async_context(fetcher_of(settings, policy))
         inputs = InputFiles(fetcher, files, store, lambda file, query: signer.verify_output(file, query, clock.now()))
         retention = timedelta(seconds=settings.retention) if settings.retention else None
         scratch = data / "instances"
@@ -163,7 +167,7 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
             clock=clock,
             files=files,
             inputs=inputs,
-            prepare=_prepare,
+            prepare=prepare,
             open_input=partial(open_inputs, vault),
             graduate=trainings.graduate,
             setup_failed=rollout.setup_failed,
@@ -174,15 +178,15 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
         )
         runtime = VenvRuntime(environments, data / "sources", os.environ)
         placement = LocalPlacement(
-            _director_maker(settings, store, files, secrets, runtime, around, scratch, ports, groups),
+            director_maker(settings, store, files, secrets, runtime, around, scratch, ports, groups),
             bus,
             clock,
             lambda: new_instance_id(clock.now()),
         )
         stack.push_async_callback(meter.book)  # when the last instances have ended
         stack.push_async_callback(placement.close)
-        kinds = await asyncio.to_thread(_kinds, settings)
-        scheduler = Scheduler(store, placement, bus, clock, kinds, _keeping(settings))
+        kinds = await asyncio.to_thread(kinds_of, settings)
+        scheduler = Scheduler(store, placement, bus, clock, kinds, keeping_of(settings))
         hooks = Hooks(store, bus, clock, new_webhook_key)
         poster = await stack.enter_async_context(Poster(policy, settings.webhook_timeout))
         wire = partial(
@@ -275,8 +279,8 @@ async def start(settings: Settings, secret: str) -> AsyncIterator[Running]:
                 reason=scheduler.reason,
                 clock=clock,
                 limiter=LocalLimiter(time.monotonic),
-                rates=_rates(settings.rate_creates, settings.rate_requests, settings.rate_polls),
-                token_rates=_rates(
+                rates=rates_of(settings.rate_creates, settings.rate_requests, settings.rate_polls),
+                token_rates=rates_of(
                     settings.token_rate_creates, settings.token_rate_requests, settings.token_rate_polls
                 ),
                 spool=data / "builds",
@@ -302,135 +306,6 @@ async def _embeddings(
         SEARCHER, AccountKind.organization, SEARCHER, clock.now(), Role.admin
     )
     return Embeddings(store, predictions, as_caller(account), (owner, name))
-
-
-def _policy(settings: Settings, models_ports: Callable[[], frozenset[int]]) -> AddressPolicy:
-    is_local = settings.host in ("127.0.0.1", "::1", "localhost")
-    return AddressPolicy(settings.network or ("dev" if is_local else "lan"), models_ports)
-
-
-def _fetcher(settings: Settings, policy: AddressPolicy) -> Fetcher:
-    limits = FetchLimits(max_bytes=settings.max_input_bytes, seconds=settings.input_timeout)
-    return Fetcher(policy, limits)
-
-
-def _kinds(settings: Settings) -> HardwareKinds:
-    """The hardware of this machine, as it is found or told. Blocking."""
-    told = settings.machine_gpus
-    gpus = (
-        None
-        if told is None
-        else [Gpu(index=index, name=gpu.name, memory=int(gpu.memory_gib * GIB)) for index, gpu in enumerate(told)]
-    )
-    machine = detect(settings.max_instances, cpus=settings.machine_cpus, memory=settings.machine_memory, gpus=gpus)
-    own = {
-        sku: OwnKind(
-            name=kind.name,
-            cpus=kind.cpus,
-            memory=None if kind.memory_gib is None else int(kind.memory_gib * GIB),
-            gpus=kind.gpus,
-            gpu_memory=int(kind.gpu_memory_gib * GIB),
-        )
-        for sku, kind in settings.hardware.items()
-    }
-    return HardwareKinds(machine, own)
-
-
-def _keeping(settings: Settings) -> Keeping:
-    return Keeping(
-        official_instances=settings.official_instances,
-        idle_timeout=timedelta(seconds=settings.idle_timeout),
-        longest_idle=timedelta(seconds=settings.longest_idle),
-        turn=timedelta(seconds=settings.turn),
-    )
-
-
-def _rates(creates: int, requests: int, polls: int) -> dict[str, Rate]:
-    named = {CREATES: creates, REQUESTS: requests, POLLS: polls}
-    return {name: Rate(name, per_minute) for name, per_minute in named.items() if per_minute}
-
-
-def _director_maker(  # noqa: PLR0913 - what every director needs, from all sides
-    settings: Settings,
-    store: SqliteStore,
-    files: FolderFiles,
-    secrets: Secrets,
-    runtime: VenvRuntime,
-    around: Surroundings,
-    scratch: Path,
-    ports: dict[InstanceId, int],
-    groups: MemoryGroups | None,
-) -> Callable[[Instance], Awaitable[Director]]:
-    """What makes directors; the ports of their Cog servers are noted in `ports`."""
-    predicting = DriverLimits(
-        cancel_grace=timedelta(seconds=settings.cancel_grace),
-        predict_timeout=timedelta(seconds=settings.predict_timeout),
-        output_bytes=settings.max_output_bytes,
-    )
-    training = replace(predicting, predict_timeout=timedelta(seconds=settings.train_timeout))
-
-    async def make(instance: Instance) -> Director:
-        version = await store.get_version(instance.version)
-        if version is None:
-            raise NotFound(f"version {instance.version} is not in the store")
-        place, train = scratch / instance.id, is_training(instance.queue)
-        cache = settings.data.absolute() / "cache" / "weights" / version.id
-        weights = await _weights(store, files, version, place)
-        found, fault = await _open_secrets(secrets, instance)
-
-        def launch(port: int, nonce: str) -> Launch:
-            if fault is not None:
-                raise fault
-            ports[instance.id] = port
-            return runtime.launch(
-                version,
-                Place(scratch=place, cache=cache, port=port, nonce=nonce, share=instance.share),
-                train=train,
-                weights=weights,
-                secrets=found,
-            )
-
-        driver: Driver = CogServer(launch, place, around.clock, training if train else predicting, groups)
-        secret_inputs = compile_input(version.openapi_schema, train=train).secret_names
-        if found or secret_inputs:
-            driver = DiscreetDriver(driver, list(found.values()), secret_inputs)
-        slots = 1 if train else version.config.concurrency
-        return Director(replace(instance, slots=slots), version, driver, place, around)
-
-    return make
-
-
-async def _open_secrets(secrets: Secrets, instance: Instance) -> tuple[Mapping[str, str], SetupFailed | None]:
-    """What the instance is to find in its environment, or why its setup fails: not the server, and no other model."""
-    try:
-        return await secrets.open_for(instance.queue), None
-    except KeyUnusable as fault:
-        return {}, SetupFailed(str(fault))
-
-
-async def _weights(store: SqliteStore, files: FolderFiles, version: Version, place: Path) -> Path | None:
-    """The weights of a trained version under their own name, in the instance's folder."""
-    if version.config.weights is None:
-        return None
-    record = await store.get_file(version.config.weights)
-    stored = await files.local_path(version.config.weights) if record is not None else None
-    if record is None or stored is None:
-        raise NotFound(f"the weights of version {version.id} are gone")
-    link = place / "weights" / record.name
-    await asyncio.to_thread(link.parent.mkdir, parents=True, exist_ok=True)
-    await asyncio.to_thread(link.symlink_to, stored)
-    return link
-
-
-def _prepare(version: Version, train: bool) -> Callable[[JsonObject], tuple[JsonObject, list[str]]]:
-    """What turns a stored input into what the model gets, and the places of the files in it."""
-    validator = compile_input(version.openapi_schema, train=train)
-
-    def prepare(given: JsonObject) -> tuple[JsonObject, list[str]]:
-        model_input = validator.prepare(given)
-        return model_input, validator.file_pointers(model_input)
-
-    return prepare
 
 
 async def _end(task: "asyncio.Task[None]") -> None:
