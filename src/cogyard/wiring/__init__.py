@@ -4,12 +4,11 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 
 import structlog
 from starlette.types import ASGIApp
@@ -17,7 +16,7 @@ from starlette.types import ASGIApp
 from cogyard.accounts import Accounts
 from cogyard.api.app import create_app
 from cogyard.api.wire import Wire, to_bytes
-from cogyard.api.yard import CREATES, POLLS, REQUESTS, Links, Yard
+from cogyard.api.yard import Links, Yard
 from cogyard.audit import Audit
 from cogyard.budgets import Budgets
 from cogyard.bus import LocalBus
@@ -26,18 +25,13 @@ from cogyard.collections import Collections
 from cogyard.creation import Admission
 from cogyard.deployments import Deployments, InstanceLimits
 from cogyard.domain.account import AccountKind, Role
-from cogyard.domain.catalog import Version
-from cogyard.domain.errors import KeyUnusable, NotFound, SetupFailed
-from cogyard.domain.hardware import Gpu
-from cogyard.domain.instance import Instance
-from cogyard.domain.queue import deployment_of, is_training
+from cogyard.domain.queue import deployment_of
 from cogyard.domain.usage import Prices
-from cogyard.domain.values import InstanceId, JsonObject
+from cogyard.domain.values import InstanceId
 from cogyard.domain.webhook import SCHEDULES
 from cogyard.embeddings import Embeddings
-from cogyard.fetch import AddressPolicy, Fetcher, FetchLimits, Poster
+from cogyard.fetch import Poster
 from cogyard.files import FolderFiles
-from cogyard.hardware import GIB, HardwareKinds, OwnKind
 from cogyard.hooks import Hooks
 from cogyard.ids import (
     new_delivery_id,
@@ -48,10 +42,6 @@ from cogyard.ids import (
     new_token,
     new_webhook_key,
 )
-from cogyard.instances.cog import CogServer, DriverLimits
-from cogyard.instances.director import Director
-from cogyard.instances.discreet import DiscreetDriver
-from cogyard.instances.driver import Driver
 from cogyard.instances.inputs import InputFiles
 from cogyard.instances.memory import MemoryGroups
 from cogyard.instances.run import Surroundings
@@ -60,19 +50,17 @@ from cogyard.janitor import Janitor
 from cogyard.keeping import ModelKeeping
 from cogyard.limits import LocalLimiter
 from cogyard.links import LinkSigner
-from cogyard.machine import detect
 from cogyard.media import content_type_of
 from cogyard.meter import Meter
 from cogyard.models import Models
 from cogyard.overview import Overview
 from cogyard.placement.local import LocalPlacement
-from cogyard.ports import Launch, Place, Rate
 from cogyard.predictions import Predictions
 from cogyard.rollout import Rollout
 from cogyard.runtime.builder import FolderBuilder
 from cogyard.runtime.environment import Environments, find_uv
 from cogyard.runtime.venv import VenvRuntime
-from cogyard.scheduler import Keeping, Scheduler
+from cogyard.scheduler import Scheduler
 from cogyard.sealing import open_inputs
 from cogyard.secrets import Secrets
 from cogyard.settings import Settings
@@ -84,7 +72,6 @@ from cogyard.tokens import Tokens, as_caller
 from cogyard.trainings import Trainings
 from cogyard.uploads import Making, Uploads
 from cogyard.usage import Usage
-from cogyard.validation import compile_input
 from cogyard.vault import Vault
 from cogyard.webhooks import Manner, Webhooks
 from cogyard.wiring.directors import director_maker, prepare
