@@ -16,7 +16,18 @@ from cogyard.domain.turns import Turns
 from cogyard.domain.usage import Prices, UsageBy
 from cogyard.domain.values import AccountId, InstanceId, PredictionId, QueueId, TokenId, VersionId
 from cogyard.ports import PageRequest, PredictionFilter, UsageQuery
-from cogyard.store import account_tables, accounts, budgets, claims, deliveries, instances, predictions, rollout, usage
+from cogyard.store import (
+    account_tables,
+    accounts,
+    budgets,
+    claims,
+    deliveries,
+    instances,
+    overview,
+    predictions,
+    rollout,
+    usage,
+)
 from cogyard.store.migrate import migrate
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -88,6 +99,13 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]
         lambda on: instances.arrivals(on, 7, 100),
         lambda on: instances.events(on, InstanceId("i")),
         lambda on: instances.forget(on, NOW),
+        lambda on: instances.page(on, None, HERE),
+        lambda on: instances.page(on, [QueueId("q"), QueueId("r")], HERE),
+        lambda on: overview.queue_users(on, [QueueId("v"), QueueId("deployment/1/v"), QueueId("model/1.m/v")]),
+        overview.instance_queues,
+        lambda on: overview.last_events(on, [InstanceId("i"), InstanceId("j")]),
+        lambda on: overview.running(on, [PredictionId("p"), PredictionId("q")]),
+        lambda on: overview.waiting_of(on, ACCOUNT, frozenset({"acme/model"}), [QueueId("q")], 100),
         accounts.busy_without_right,
         predictions.told,
         lambda on: predictions.overdue(on, NOW),
