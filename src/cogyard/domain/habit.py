@@ -41,7 +41,7 @@ class Habit:
     """What is known of a queue now: arrivals a second, seconds of a boot and of a run (None: none was seen).
 
     `head` and `tail` are the seconds after an arrival between which the next one is expected; None where its arrivals
-    say nothing. `last` is the time of the latest arrival.
+    say nothing. `last` is the time of the latest arrival; `comes_again`: one has followed another within four hours.
     """
 
     rate: float = 0.0
@@ -50,6 +50,7 @@ class Habit:
     head: float | None = None
     tail: float | None = None
     last: datetime | None = None
+    comes_again: bool = False
 
     @property
     def worth(self) -> float:
@@ -57,9 +58,12 @@ class Habit:
         return self.rate * self.boot
 
     def keep_for(self, idle_timeout: timedelta, longest: timedelta) -> timedelta:
-        """How long an idle instance is kept: longer than `idle_timeout` where arrivals say that it will be of use."""
+        """How long an idle instance is kept: longer than `idle_timeout` where arrivals say that it will be of use.
+
+        Where they come again without saying when, as long as may be (section 4.2 there): who needs the room gets it.
+        """
         if self.tail is None:
-            return idle_timeout
+            return max(idle_timeout, longest) if self.comes_again else idle_timeout
         return max(idle_timeout, min(timedelta(seconds=self.tail * (1 + MARGIN)), longest))
 
     def is_expected(self, now: datetime) -> bool:
@@ -113,6 +117,7 @@ class Learner:
             head=head,
             tail=tail,
             last=self.last,
+            comes_again=any(self._bins[:-1]),
         )
 
     def _window(self) -> tuple[float | None, float | None]:
