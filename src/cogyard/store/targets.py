@@ -114,12 +114,13 @@ def _of_deployments(connection: Connection, asked: Sequence[QueueId], at: dateti
             continue
         is_in_use = row["number"] in (row["current_release"], row["serving_release"])
         is_rolling = row["serving_release"] is not None and row["number"] == row["current_release"]
-        least = 0 if row["is_out"] or row["account"] in broke or not is_in_use else row["min_instances"]
+        may_keep = is_in_use and not row["is_out"] and row["account"] not in broke
+        least = max(row["min_instances"], int(is_rolling)) if may_keep else 0
         for queue in _queues(row, asked, is_in_use=is_in_use):
             found[queue] = Target(
                 queue=queue,
                 hardware=row["hardware"],
-                min_instances=max(least, 1) if is_rolling and not row["is_out"] else least,
+                min_instances=least,
                 # what waits for a former release, or was created before it was disabled, still runs
                 max_instances=row["max_instances"] if is_in_use else max(row["max_instances"], 1),
                 priority=row["priority"],

@@ -134,13 +134,14 @@ def _book(
         if end > start:  # else the clock was set back: what was booked stays booked, and is not booked again
             # a clock that was set forward in between is no uptime
             since = start if passed is None else max(start, end - passed)
-            _add_uptime(connection, row.queue, since, end, prices)
+            _add_uptime(connection, row, since, end, prices)
         values: Values = {"metered_until": max(start, end), "is_metered": is_last}
         connection.execute(update(instances).where(_I.id == row.id).values(**values))
     return len(rows)
 
 
-def _add_uptime(connection: Connection, queue: Any, start: datetime, end: datetime, prices: Prices) -> None:  # noqa: ANN401
+def _add_uptime(connection: Connection, row: Row[Any], start: datetime, end: datetime, prices: Prices) -> None:
+    queue = row.queue
     deployment = deployment_of(queue)
     payers: Select[Any] = _FIRST_MODEL.where(model_versions.c.version == version_of(queue))
     if (alone := model_of(queue)) is not None:
@@ -151,7 +152,8 @@ def _add_uptime(connection: Connection, queue: Any, start: datetime, end: dateti
     if payer is None:  # it was deleted meanwhile: there is nobody to book it to
         return
     name = f"{payer.owner}/{payer.name}"
-    price = prices.of_hardware(payer.hardware)
+    hardware = row.share["hardware"] if row.share else payer.hardware  # while a release rolls there are two
+    price = prices.of_hardware(hardware)
     for day, uptime in by_day(start, end):
         values = {
             "account": payer.account,
@@ -160,7 +162,7 @@ def _add_uptime(connection: Connection, queue: Any, start: datetime, end: dateti
             "model": name if deployment is None else payer.model,
             "deployment": "" if deployment is None else name,
             "kind": UsageKind.instance.value,
-            "hardware": payer.hardware,
+            "hardware": hardware,
             "unit": "",
             "count": 0,
             "run_time": 0,
