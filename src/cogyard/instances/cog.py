@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import structlog
+
 from cogyard.domain.errors import SetupFailed
 from cogyard.domain.events import Canceled, Failed, Interrupted, Succeeded
 from cogyard.domain.values import JsonObject, PredictionId
@@ -131,7 +133,8 @@ class CogServer:
         group = None
         if preparing is not None:
             await asyncio.wait({preparing})
-            group = None if preparing.exception() else preparing.result().group
+            is_prepared = not preparing.cancelled() and preparing.exception() is None
+            group = preparing.result().group if is_prepared else None
         await asyncio.to_thread(self._clean_up, group)
 
     def _clean_up(self, group: MemoryGroup | None) -> None:
@@ -151,10 +154,16 @@ class CogServer:
         launch = self._launch(port, self._nonce)
         if not os.access(launch.command[0], os.X_OK):
             raise FileNotFoundError(f"there is no {launch.command[0]}")
-        group = None
-        if self._groups is not None:
-            group = self._groups.make(self._nonce, launch.share.memory_limit)
-        return _Prepared(port, launch, group)
+        return _Prepared(port, launch, self._make_group(launch.share.memory_limit))
+
+    def _make_group(self, limit: int) -> MemoryGroup | None:
+        if self._groups is None:
+            return None
+        try:
+            return self._groups.make(self._nonce, limit)
+        except OSError as error:  # its memory is looked at instead
+            structlog.get_logger().warning("instance.no_control_group", error=str(error))
+            return None
 
     async def _boot(self) -> None:
         self._preparing = asyncio.create_task(asyncio.to_thread(self._prepare))

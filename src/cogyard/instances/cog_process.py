@@ -40,7 +40,7 @@ DATA_ROOM = 2
 _CONFINED = """
 { echo "$1" >/proc/self/oom_score_adj; } 2>/dev/null
 [ -z "$2" ] || echo $$ >"$2" || exit 125
-[ -z "$3" ] || ulimit -d "$3"
+[ -z "$3" ] || ulimit -d "$3" 2>/dev/null
 shift 3
 exec "$@"
 """

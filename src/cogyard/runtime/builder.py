@@ -102,7 +102,8 @@ class FolderBuilder:
             schema = read.schema or await self._import_schema(folder, read)
             config = _with_batch(read, packed.batch, schema)
             version = _version_id(digest, read.requirements.digest, schema, packed.batch)
-            await compile_bytecode(self._environments.python(read.requirements.digest), [folder, WRAPPER.parent])
+            if not (self._sources / version).exists():
+                await compile_bytecode(self._environments.python(read.requirements.digest), [folder, WRAPPER.parent])
             async with self._keeping:  # the same folder may be pushed twice at once
                 await asyncio.to_thread(self._keep, folder, version, schema)
         await report(BuildLine("version", f"version {version[:12]} is built"))
