@@ -2,18 +2,22 @@
 
 - What nobody has asked for in its idle time stops; what only a former release or a training could use, at once.
 - Each queue that waits gets one instance before any gets a second. Of those that have none: priority first, then who
-  was served longest ago, then who waits longest.
-- More instances are started for a queue only where that is quicker than to wait for those that are there: a boot is a
-  cost. Processors bound how far a shared queue grows, its owner's word how far a deployment does.
+  has gone without for longest, since it was served or since it waits.
+- More instances are started for a queue only as far as each has more to do than its boot takes: a boot is a cost, and
+  what has never run is not known to be worth one. Processors bound how far a shared queue grows, its owner's word how
+  far a deployment does.
 - Room is made by idle instances, those that save least first (arrivals a second × seconds of a boot), what is kept
-  warm last. What is asked for often does not give way to what was asked for once, until that has waited half a turn.
-- When all room is busy, who has had its turn is drained for who has none.
+  warm last. What is asked for often does not give way to what was asked for once, until that has waited half a turn;
+  to a second instance of somebody only what has been idle for long does.
+- When all room is busy, second instances give way to who has none; then who has had its turn, which is longer where a
+  boot takes long.
 - What is kept warm is there before anyone asks; what is expected soon is started where room is free.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from math import ceil
 
 from cogyard.domain.habit import ONE_ARRIVAL, Habit
@@ -40,6 +44,12 @@ from cogyard.domain.values import InstanceId, QueueId
 MADE_ROOM = "made room for another model"
 SHORTEST_BOOT = 0.1
 """Seconds below which no boot is taken to be."""
+
+SPARE = timedelta(seconds=90)
+"""How long an instance is idle before it gives way to a further one of a queue that has some."""
+
+LONGEST_TURN = 4
+"""Turns up to which a queue serves as long as its boot took before it gives way: a short one would not pay for that."""
 
 OFTEN = 4
 """Arrivals, fresh ones, from which on a queue is asked for often: chance alone does not bring so many."""
@@ -108,10 +118,12 @@ class _Decision:
 
     def _requests(self) -> Iterator[tuple[QueueId, bool]]:
         """Queues that want another instance, in the order in which they get one; whether it is their first."""
-        wants, served, now = self.view.wants, self.view.served, self.view.now
+        wants, served = self.view.wants, self.view.served
 
         def standing(queue: QueueId) -> tuple[object, ...]:
-            return -wants[queue].priority, queue in served, served.get(queue, now), self.waiting[queue].since, queue
+            since = self.waiting[queue].since
+            had = served.get(queue, since)
+            return -wants[queue].priority, max(since, had), had, queue
 
         ordered = sorted(self.waiting, key=standing)
         for queue in ordered:
@@ -254,17 +266,31 @@ class _Decision:
             is_often = theirs.rate >= OFTEN * max(mine.rate, ONE_ARRIVAL)
             is_dear = is_often and theirs.worth > worth and waited < turn / 2
             is_above = is_kept and self.view.wants[one.queue].priority > want.priority
-            if not is_dear and not is_above and (is_first or not is_kept):
+            is_spare = now - (one.idle_since or now) >= SPARE and not is_kept
+            if not is_dear and not is_above and (is_first or is_spare):
                 yield one, MADE_ROOM
-        if not is_first or waited < turn:
+        if not is_first:
             return
         busy = [one for one in self.serving if one.state is InstanceState.active and one.id not in self.stops]
-        for one in sorted(busy, key=lambda one: (-self.alive[one.queue], one.ready_at or now)):
+        for one in sorted(
+            busy, key=lambda one: (-self.alive[one.queue], self._habit(one.queue).worth, one.ready_at or now)
+        ):
             had = now - (one.ready_at or now)
             theirs = self.view.wants.get(one.queue)
             above = 0 if theirs is None else theirs.priority
-            if (had >= turn and above <= want.priority and not self._is_kept(one)) or above < want.priority:
+            boot = timedelta(seconds=self._habit(one.queue).boot)
+            is_further = self._is_one_of_many(one)
+            theirs_is_over = had >= max(turn, min(boot, LONGEST_TURN * turn)) and waited >= turn
+            is_over = theirs_is_over or (is_further and had >= min(turn, boot))
+            if (is_over and above <= want.priority and not self._is_kept(one)) or (
+                above < want.priority and waited >= turn
+            ):
                 yield one, TURN_OVER
+
+    def _is_one_of_many(self, one: Instance) -> bool:
+        """Whether its queue would be left with another one that serves, and with as many as are kept."""
+        theirs = [other for other in self.serving if other.queue == one.queue and other.id not in self.stops]
+        return sum(other.ready_at is not None for other in theirs) > 1 and not self._is_kept(one)
 
     def _evictable(self) -> list[Instance]:
         return [
