@@ -15,7 +15,7 @@ def fixed(view: View) -> Plan:
     pool = _Pool(view)
     for demand in pool.waiting():
         if not pool.alive(demand.queue) and not pool.start(demand.queue):
-            pool.evict_longest_idle()
+            pool.make_room(demand.queue)
     return pool.plan()
 
 
@@ -30,7 +30,7 @@ def naive(view: View) -> Plan:
         while missing > 0 and pool.start(demand.queue):
             missing -= 1
         if not pool.alive(demand.queue):
-            pool.evict_longest_idle()
+            pool.make_room(demand.queue)
     return pool.plan()
 
 
@@ -41,11 +41,11 @@ class _Pool:
     view: View
     stops: list[Stop] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
-    #: what is stopping already, as long as nobody of this round was promised its room
-    coming: int = 0
+    #: shares that are held once what is being stopped has ended, with those that somebody was promised
+    soon: list[Share] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.coming = sum(one.state is InstanceState.stopping for one in self.view.instances)
+        self.soon = [one.share for one in self._serving()]
 
     def plan(self) -> Plan:
         return Plan(actions=[*self.stops, *self.starts])
@@ -74,18 +74,26 @@ class _Pool:
         if not isinstance(found, Share):
             return False
         self.starts.append(Start(queue, found, "asked for"))
+        self.soon.append(found)
         return True
 
     def stop(self, one: Instance, reason: str) -> None:
         self.stops.append(Stop(one.id, reason))
+        self.soon = [share for share in self.soon if share is not one.share]
 
-    def evict_longest_idle(self) -> None:
-        """Unless room is coming that nobody was promised."""
-        if self.coming:
-            self.coming -= 1
-            return
-        for one in self.idle()[:1]:
-            self.stop(one, MADE_ROOM)
+    def make_room(self, queue: QueueId) -> None:
+        """Stop the longest idle whose room will do, unless room is coming that nobody was promised."""
+        needs, machine = self.view.wants[queue].needs, self.view.machine
+        found = place(needs, machine, self.soon)
+        for one in self.idle():
+            if isinstance(found, Share):
+                break
+            without = [share for share in self.soon if share is not one.share]
+            found = place(needs, machine, without)
+            if isinstance(found, Share):
+                self.stop(one, MADE_ROOM)
+        if isinstance(found, Share):
+            self.soon.append(found)
 
     def _serving(self) -> Iterator[Instance]:
         return (one for one in self.view.instances if one.state is not InstanceState.stopping)
