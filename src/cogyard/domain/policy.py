@@ -262,9 +262,9 @@ class _Decision:
         worth = max(mine.rate, ONE_ARRIVAL) * mine.boot  # who waits has come, even if that is not learned yet
         for one in sorted(self._evictable(), key=self._standing):
             is_kept = self._is_kept(one)
-            theirs = self._habit(one.queue)
-            is_often = theirs.rate >= OFTEN * max(mine.rate, ONE_ARRIVAL)
-            is_dear = is_often and theirs.worth > worth and waited < turn / 2
+            habit = self._habit(one.queue)
+            is_often = habit.rate >= OFTEN * max(mine.rate, ONE_ARRIVAL)
+            is_dear = is_often and habit.worth > worth and waited < turn / 2
             is_above = is_kept and self.view.wants[one.queue].priority > want.priority
             is_spare = now - (one.idle_since or now) >= SPARE and not is_kept
             if not is_dear and not is_above and (is_first or is_spare):
