@@ -41,7 +41,8 @@ class Habit:
     """What is known of a queue now: arrivals a second, seconds of a boot and of a run (None: none was seen).
 
     `head` and `tail` are the seconds after an arrival between which the next one is expected; None where its arrivals
-    say nothing. `last` is the time of the latest arrival; `comes_again`: one has followed another within four hours.
+    say nothing. `last` is the time of the latest arrival; `longest_gap` the seconds of the longest that was below four
+    hours, rounded down to the edge of its bin.
     """
 
     rate: float = 0.0
@@ -50,7 +51,7 @@ class Habit:
     head: float | None = None
     tail: float | None = None
     last: datetime | None = None
-    comes_again: bool = False
+    longest_gap: float = 0.0
 
     @property
     def worth(self) -> float:
@@ -60,10 +61,11 @@ class Habit:
     def keep_for(self, idle_timeout: timedelta, longest: timedelta) -> timedelta:
         """How long an idle instance is kept: longer than `idle_timeout` where arrivals say that it will be of use.
 
-        Where they come again without saying when, as long as may be (section 4.2 there): who needs the room gets it.
+        Where they came again after more than that, without saying when, it is as long as may be (section 4.2 there):
+        who needs the room gets it anyway.
         """
         if self.tail is None:
-            return max(idle_timeout, longest) if self.comes_again else idle_timeout
+            return max(idle_timeout, longest) if self.longest_gap > idle_timeout.total_seconds() else idle_timeout
         return max(idle_timeout, min(timedelta(seconds=self.tail * (1 + MARGIN)), longest))
 
     def is_expected(self, now: datetime) -> bool:
@@ -84,7 +86,7 @@ class Learner:
     _count: float = 0.0
     _bins: list[int] = field(default_factory=lambda: [0] * (len(EDGES) + 1))
     #: what the bins say; None: they changed since. It is asked for at each look, for hundreds of queues
-    _said: tuple[float | None, float | None] | None = None
+    _said: tuple[float | None, float | None, float] | None = None
 
     def note_arrival(self, at: datetime) -> None:
         """A prediction came; those of one queue come in their order."""
@@ -108,8 +110,8 @@ class Learner:
         """What that says now."""
         since = timedelta(0) if self.last is None else max(now - self.last, timedelta(0))
         if self._said is None:
-            self._said = self._window()
-        head, tail = self._said
+            self._said = *self._window(), self._longest_gap()
+        head, tail, longest_gap = self._said
         return Habit(
             rate=self._count * _decay(since) * ONE_ARRIVAL,
             boot=BOOT_GUESS if self.boot is None else self.boot,
@@ -117,7 +119,7 @@ class Learner:
             head=head,
             tail=tail,
             last=self.last,
-            comes_again=any(self._bins[:-1]),
+            longest_gap=longest_gap,
         )
 
     def _window(self) -> tuple[float | None, float | None]:
@@ -132,6 +134,10 @@ class Learner:
         first = next(number for number, count in enumerate(up_to) if count >= gaps * HEAD)
         last = next(number for number, count in enumerate(up_to) if count >= gaps * TAIL)
         return EDGES[first - 1] if first else 0.0, EDGES[min(last, len(EDGES) - 1)]
+
+    def _longest_gap(self) -> float:
+        seen = [number for number, count in enumerate(self._bins[:-1]) if count]
+        return EDGES[seen[-1] - 1] if seen and seen[-1] else 0.0
 
 
 def _decay(passed: timedelta) -> float:
