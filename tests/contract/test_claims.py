@@ -10,6 +10,7 @@ from cogyard.domain.batching import Batch
 from cogyard.domain.events import Interrupted, Separated, Started
 from cogyard.domain.prediction import Prediction, apply
 from cogyard.domain.values import QueueId
+from cogyard.store.rows import from_version, to_version
 from cogyard.store.sqlite import SqliteStore
 from tests.contract.test_store import INSTANCE, LEASE, NOW, QUEUE, model, prediction, version, with_store
 
@@ -169,3 +170,10 @@ def test_a_version_keeps_what_it_declared(tmp_path: Path) -> None:
         assert await store.get_version(plain.id) == plain
 
     with_store(tmp_path, scenario)
+
+
+def test_a_version_of_an_older_release_declares_nothing() -> None:
+    row: dict[str, Any] = from_version(version())
+    row["config"] = {name: value for name, value in row["config"].items() if name != "batch"}
+
+    assert to_version(row) == version()  # type: ignore[arg-type]

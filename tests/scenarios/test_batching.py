@@ -263,6 +263,30 @@ def test_what_is_not_declared_never_happens_and_a_push_can_declare_it(yard: Yard
     assert sizes == {plain: [None] * 4, declared: [3, 3, 3, None]}
 
 
+def test_each_slot_of_an_async_model_takes_a_batch(yard: Yard, folder: Path, tmp_path: Path) -> None:
+    source = (folder / "predict.py").read_text().replace("    def predict", "    async def predict")
+    slow = source.replace("time.sleep(0.01)", "await asyncio.sleep(0.01)").replace("import time", "import asyncio")
+    (folder / "predict.py").write_text(slow)
+    with (folder / "cog.yaml").open("a") as cog_yaml:
+        cog_yaml.write("concurrency: {max: 2}\nx-cogyard: {batch: {input: words, max: 3}}\n")
+    waiting = Waiting(yard, yard.push(folder, "acme/lists-async"), tmp_path)
+    gates = [waiting.gate() for _ in range(3)]
+    first = [yard.create(waiting.reference, {"words": ["a"], "gate": str(gate)}).json()["id"] for gate in gates[:2]]
+    for one in first:
+        yard.until_status(one, "processing")
+    ids = [waiting.create(TOKEN, {"words": [word], "gate": str(gates[2])}) for word in "abcdef"]
+
+    for gate in gates[:2]:
+        gate.touch()
+    for one in ids:  # two runs of three, neither of which can end
+        yard.until_status(one, "processing")
+    gates[2].touch()
+
+    ends = waiting.ends(ids)
+    assert [said(end) for end in ends] == [[word] for word in "abcdef"]
+    assert [end["metrics"]["batch_size"] for end in ends] == [3] * 6
+
+
 @pytest.mark.parametrize(
     ("option", "told"),
     [
