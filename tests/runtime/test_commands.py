@@ -9,6 +9,7 @@ import pytest
 
 from cogyard.processes import BUILD_MARK
 from cogyard.runtime.commands import run
+from tests.yard import wait_until
 
 pytestmark = pytest.mark.anyio
 
@@ -34,4 +35,11 @@ async def test_what_a_step_left_in_the_background_ends_with_it(tmp_path: Path, c
     assert outcome.code == 0
     assert lines[1:] == ["done"]
     left = int(lines[0])
-    assert not psutil.pid_exists(left) or psutil.Process(left).status() == psutil.STATUS_ZOMBIE
+    wait_until(lambda: is_gone(left), 5, "the end of what was killed")
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
