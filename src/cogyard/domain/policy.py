@@ -42,6 +42,8 @@ from cogyard.domain.schedule import (
 from cogyard.domain.values import InstanceId, QueueId
 
 MADE_ROOM = "made room for another model"
+TURN_OVER = "its turn is over, others wait"
+
 SHORTEST_BOOT = 0.1
 """Seconds below which no boot is taken to be."""
 
@@ -54,7 +56,8 @@ LONGEST_TURN = 4
 OFTEN = 4
 """Arrivals, fresh ones, from which on a queue is asked for often: chance alone does not bring so many."""
 
-TURN_OVER = "its turn is over, others wait"
+TOLD_LATE = 1.0
+"""Seconds after which the end of a run is known at the latest."""
 
 
 def decide(view: View) -> Plan:
@@ -167,16 +170,16 @@ class _Decision:
     def _worthwhile(self, queue: QueueId, mine: Sequence[Instance], runs: float) -> int | None:
         """Instances up to which each would have to work longer on the runs that wait than one more takes to boot.
 
-        None: nothing is known of how long they run.
+        None: nothing is known of it. As long as none is ready none but the first is known to be worth its boot.
         """
-        if queue not in self.view.habits:
+        ready = [one.ready_at for one in mine if one.ready_at is not None]
+        if queue not in self.view.habits and ready:
             return None
         habit = self._habit(queue)
         seconds = habit.service
         if seconds is None:  # as long as none has ended: so long already
-            ready = [one.ready_at for one in mine if one.ready_at is not None]
-            seconds = (self.view.now - min(ready)).total_seconds() if ready else 0.0
-        return ceil(runs * seconds / max(habit.boot, SHORTEST_BOOT))
+            seconds = (self.view.now - min(ready)).total_seconds() - TOLD_LATE if ready else 0.0
+        return max(ceil(runs * seconds / max(habit.boot, SHORTEST_BOOT)), 0)
 
     def _ask(self, queue: QueueId, *, is_first: bool) -> None:
         want, demand = self.view.wants[queue], self.waiting[queue]
