@@ -84,16 +84,26 @@ class Yard:
 
     def start(self) -> "Yard":
         self.data.mkdir(parents=True, exist_ok=True)
-        with (self.data / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "cogyard", "serve"], env=self.environment, stdout=log, stderr=log
-            )
-        wait_until(self.is_ready, 60, f"the start of the server; its log: {self.data / 'server.log'}")
+        while not self._try_to_start():
+            self.port, self.tls_port = free_port(), free_port()
         return self
 
+    def _try_to_start(self) -> bool:
+        """False when somebody else took the port, which was free when it was chosen."""
+        log = self.data / "server.log"
+        already = log.stat().st_size if log.exists() else 0
+        with log.open("ab") as file:
+            command = [sys.executable, "-m", "cogyard", "serve"]
+            self.process = subprocess.Popen(command, env=self.environment, stdout=file, stderr=file)
+        wait_until(lambda: self.has_ended() or self.is_ready(), 60, f"the start of the server; its log: {log}")
+        said = log.read_bytes()[already:].decode()
+        assert not self.has_ended() or "Address already in use" in said, said
+        return not self.has_ended()
+
+    def has_ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
     def is_ready(self) -> bool:
-        assert self.process is not None
-        assert self.process.poll() is None, (self.data / "server.log").read_text()
         try:
             return httpx.get(f"{self.url}/health", trust_env=False).status_code == 200
         except httpx.HTTPError:
