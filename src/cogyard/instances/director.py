@@ -62,6 +62,12 @@ class Director:
     async def run(self) -> None:
         """The instance's whole life; returns when its process is gone and its record says how it ended."""
         try:
+            await self._live()
+        finally:
+            await self._driver.stop()
+
+    async def _live(self) -> None:
+        try:
             is_ready = await self._set_up()
         except SetupFailed as failure:
             await self._driver.stop()
@@ -70,10 +76,7 @@ class Director:
         if not is_ready:
             await self._end(self.instance.reason or "stopped", InstanceState.stopped)
             return
-        try:
-            reason = await self._serve()
-        finally:
-            await self._driver.stop()
+        reason = await self._serve()
         died = not self._draining.is_set()
         if died and not self._has_claimed:
             await self._end_waiting(Interrupted(at=self._around.clock.now(), reason=f"after setup: {reason}"))

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import structlog
 
+from cogyard.domain.errors import CogyardError
 from cogyard.domain.hardware import Share
 from cogyard.domain.instance import Instance, InstanceState
 from cogyard.domain.schedule import Rest
@@ -106,14 +107,18 @@ class LocalPlacement:
             await asyncio.wait(self._lives.values())
 
     async def _live(self, director: Director) -> None:
-        instance = director.instance.id
+        instance, broken = director.instance.id, "it broke; the server's log says how"
         try:
             await director.run()
+            broken = ""
+        except CogyardError as fault:  # a full disk, mostly: it is tried again, but not at once
+            broken = str(fault)
+            self._log.error("instance.broken", instance=instance, error=broken)
         except Exception:
             self._log.exception("instance.broken", instance=instance)
             raise
         finally:
-            self._note_end(director.instance)
+            self._note_end(director.instance, broken)
             self._note_runs(director)
             del self._directors[instance]
             del self._lives[instance]
@@ -124,15 +129,15 @@ class LocalPlacement:
         before = self._runs.get(queue, (0, 0.0))
         self._runs[queue] = before[0] + runs, before[1] + seconds
 
-    def _note_end(self, instance: Instance) -> None:
-        """One that had served for a while before it died tells nothing against the next."""
+    def _note_end(self, instance: Instance, broken: str) -> None:
+        """One that had served for a while tells nothing against the next; `broken` says which fault of ours ended it."""
         now = self._clock.now()
         was_sound = instance.ready_at is not None and now - instance.ready_at >= SOUND_AFTER
-        if instance.state is InstanceState.failed and not was_sound:
+        if broken or (instance.state is InstanceState.failed and not was_sound):
             before = self.rests().get(instance.queue)
             failures = 1 if before is None else before.failures + 1
             self._rests[instance.queue] = Rest(
-                failures=failures, until=now + _rest_after(failures), reason=instance.reason or "it is not known why"
+                failures=failures, until=now + _rest_after(failures), reason=broken or instance.reason or "unknown"
             )
         elif instance.ready_at is not None:
             self._rests.pop(instance.queue, None)

@@ -51,10 +51,15 @@ _BY_TIME = (type_coerce(_C.created_at, BigInteger), _C.sequence)
 IS_WAITING = (_C.status == literal_column("'starting'")) & _C.claimed_by.is_(None)
 _IS_FROM_WEB = _C.source == literal_column("'web'")
 _HAS_DATA = (_C.data_removed == literal_column("0")) & _C.completed_at.is_not(None)
-_DEMAND = (
-    select(_C.queue, func.count().label("queued"), func.min(_C.created_at).label("since"))
+# the index alone tells how many and who is first; only the first one's row is read, however many wait
+_WAITING = (
+    select(_C.queue, func.count().label("queued"), func.min(_C.sequence).label("first"))
     .where(IS_WAITING)
     .group_by(_C.queue)
+    .subquery()
+)
+_DEMAND = select(_WAITING.c.queue, _WAITING.c.queued, _C.created_at.label("since")).join(
+    _WAITING, _C.sequence == _WAITING.c.first
 )
 _LAST_ALLOWED: Select[Any] = (
     select(_C.sequence).where(_C.queue == bindparam("queue_is"), IS_WAITING).limit(1).offset(bindparam("limit_is"))
