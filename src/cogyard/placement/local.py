@@ -130,7 +130,7 @@ class LocalPlacement:
         self._runs[queue] = before[0] + runs, before[1] + seconds
 
     def _note_end(self, instance: Instance, broken: str) -> None:
-        """One that had served for a while tells nothing against the next; `broken` says which fault of ours ended it."""
+        """One that had served for a while tells nothing against the next; `broken` names a fault of ours."""
         now = self._clock.now()
         was_sound = instance.ready_at is not None and now - instance.ready_at >= SOUND_AFTER
         if broken or (instance.state is InstanceState.failed and not was_sound):
