@@ -75,7 +75,7 @@ def _line(row: Row) -> str:
         row.policy,
         row.group,
         f"{row.requests:,.0f}",
-        *(_seconds(wait) for wait in (row.p50, row.p99, row.max)),
+        *(_seconds(wait) if row.requests > row.failed else "–" for wait in (row.p50, row.p99, row.max)),
         f"{row.cold:.1%}",
         f"{row.failed:,.0f}" + (f" + {row.unserved:,.0f} left" if row.unserved else ""),
         f"{row.boots:,.0f}",
