@@ -32,6 +32,7 @@ class Brief:
 
     instance: Instance
     served: timedelta | None
+    has_claimed: bool = False
 
     async def run(self) -> None:
         ready_at = None if self.served is None else NOW - self.served
@@ -42,12 +43,12 @@ class Brief:
         return 0, 0.0
 
 
-async def after_ends(clock: Clock, *served: timedelta | None) -> LocalPlacement:
+async def after_ends(clock: Clock, *served: timedelta | None, has_claimed: bool = False) -> LocalPlacement:
     """A placement in which instances of the queue ended one after the other."""
     lives = iter(served)
 
     async def make(instance: Instance) -> Director:
-        return cast("Director", Brief(instance, next(lives)))
+        return cast("Director", Brief(instance, next(lives), has_claimed))
 
     bus = LocalBus()
     placement = LocalPlacement(make, bus, clock, lambda: InstanceId("i" * 26))
@@ -66,6 +67,13 @@ async def test_a_queue_rests_after_what_never_served(served: timedelta | None, *
     placement = await after_ends(Clock(), served)
 
     assert list(placement.rests()) == ([QUEUE] if rests else [])
+
+
+@pytest.mark.anyio
+async def test_what_a_prediction_does_to_its_instance_is_not_held_against_the_queue() -> None:
+    placement = await after_ends(Clock(), timedelta(seconds=1), has_claimed=True)
+
+    assert list(placement.rests()) == []
 
 
 @pytest.mark.anyio

@@ -191,13 +191,14 @@ class Scheduler:
             await self._learn()
             self._arrivals_at = moment
         self._note_instances(instances, now)
+        wants = {target.queue: self._want(target) for target in self._targets}
         return View(
             now=now,
             machine=self._kinds.machine,
             demand=demand,
-            wants={target.queue: self._want(target) for target in self._targets},
+            wants=wants,
             instances=instances,
-            habits={queue: learner.habit(now) for queue, learner in self._learners.items()},
+            habits={queue: self._learners[queue].habit(now) for queue in wants if queue in self._learners},
             rests=self._placement.rests(),
             served=self._served,
             turn=self._keeping.turn,

@@ -99,8 +99,11 @@ class Settings(BaseSettings):
         '{"gpus": 1, "gpu_memory_gib": 12}}.',
     )
     idle_timeout: float = Field(300.0, ge=0, description="Seconds after which an idle instance stops.")
-    longest_idle: float = Field(
-        1800.0, ge=0, description="Seconds up to which a model's own arrivals may lengthen that, once they are known."
+    longest_idle: float | None = Field(
+        None,
+        ge=0,
+        description="Seconds up to which a model's own arrivals may lengthen that, once some are known; by default six "
+        "times as long.",
     )
     turn: float = Field(
         15.0, gt=0, description="Seconds that instances may be busy while another model has none and waits."

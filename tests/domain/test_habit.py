@@ -114,12 +114,13 @@ def test_what_comes_at_any_time_has_no_pattern() -> None:
 
 
 def test_without_a_pattern_what_came_again_after_longer_than_the_idle_time_is_kept_as_long_as_may_be() -> None:
-    soon, later, never = (learned([0, gap]).habit(after(gap)) for gap in (60, 1200, 5 * 3600))
+    soon, later, never = Habit(longest_gap=60), Habit(longest_gap=1200), Habit(longest_gap=0)
 
     assert soon.keep_for(IDLE, LONGEST) == IDLE, "the idle time is enough for it"
     assert later.keep_for(IDLE, LONGEST) == LONGEST
     assert never.keep_for(IDLE, LONGEST) == IDLE, "no idle time would do"
     assert later.keep_for(IDLE, IDLE) == IDLE, "a model's own idle time is kept to the letter"
+    assert learned([0, 1200]).habit(after(1200)).keep_for(IDLE, LONGEST) == IDLE, "once says nothing"
 
 
 def test_what_was_said_once_is_said_anew_after_the_next_arrival() -> None:

@@ -42,7 +42,7 @@ class Habit:
 
     `head` and `tail` are the seconds after an arrival between which the next one is expected; None where its arrivals
     say nothing. `last` is the time of the latest arrival; `longest_gap` the seconds of the longest that was below four
-    hours, rounded down to the edge of its bin.
+    hours, rounded down to the edge of its bin; 0 until some have been seen.
     """
 
     rate: float = 0.0
@@ -136,6 +136,8 @@ class Learner:
         return EDGES[first - 1] if first else 0.0, EDGES[min(last, len(EDGES) - 1)]
 
     def _longest_gap(self) -> float:
+        if sum(self._bins) < FEWEST_GAPS:
+            return 0.0
         seen = [number for number, count in enumerate(self._bins[:-1]) if count]
         return EDGES[seen[-1] - 1] if seen and seen[-1] else 0.0
 

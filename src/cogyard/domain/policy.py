@@ -30,6 +30,7 @@ from cogyard.domain.schedule import (
     Booting,
     Busy,
     Demand,
+    Disabled,
     Plan,
     Resting,
     Short,
@@ -98,9 +99,11 @@ class _Decision:
 
     def _stop_idle(self) -> None:
         """The longest idle first, down to what is kept."""
-        idle = [one for one in self.serving if one.idle_since is not None and one.state is InstanceState.idle]
-        for one in sorted(idle, key=lambda one: one.idle_since or one.created_at):
-            if one.queue not in self.waiting and (reason := self._is_overdue(one)) is not None:
+        unused = [
+            one for one in self.serving if one.state is not InstanceState.active and one.queue not in self.waiting
+        ]
+        for one in sorted(unused, key=lambda one: one.idle_since or self.view.now):
+            if (reason := self._is_overdue(one)) is not None:
                 self.stops[one.id] = reason
                 self.alive[one.queue] -= 1
 
@@ -110,12 +113,13 @@ class _Decision:
             return "not needed any more"
         if want.max_instances is not None and self.alive[one.queue] > want.max_instances:
             return "more than its limit allows"
-        if self.alive[one.queue] <= want.min_instances:
+        if one.state is not InstanceState.idle or self.alive[one.queue] <= want.min_instances:
             return None
         habit = self._habit(one.queue)
         idle = now - (one.idle_since or now)
         is_due = idle >= habit.keep_for(want.idle_timeout, want.longest_idle)
-        return "idle" if is_due and not habit.is_expected(now) else None
+        may_stay = want.longest_idle > want.idle_timeout and habit.is_expected(now)
+        return "idle" if is_due and not may_stay else None
 
     # --- what is asked for ----------------------------------------------------------------------------------------
 
@@ -143,7 +147,10 @@ class _Decision:
         if rest is not None and rest.failures >= STUBBORN and self.view.now < rest.until:
             self.waits[queue] = Resting(rest=rest)
             return False
-        return self.view.wants[queue].max_instances != 0
+        if self.view.wants[queue].max_instances == 0:
+            self.waits[queue] = Disabled()
+            return False
+        return True
 
     def _missing(self, queue: QueueId) -> int:
         """Instances that those who wait would be served sooner by; notes why they wait."""

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import assert_never
 
 from cogyard.domain.hardware import Resource, Shortage
-from cogyard.domain.schedule import Booting, Busy, Resting, Short, Wait
+from cogyard.domain.schedule import Booting, Busy, Disabled, Resting, Short, Wait
 
 NAMED = 3
 """Of those who have what is missing, so many are named."""
@@ -27,6 +27,8 @@ def explain(wait: Wait, now: datetime) -> str:
             seconds = max((rest.until - now).total_seconds(), 0.0)
             last = f"its setup failed {rest.failures} times in a row, last: {rest.reason}"
             return f"{last}; the next try is in {seconds:.0f} s"
+        case Disabled():
+            return "its owner allows no instance: raise max_instances"
         case _:
             assert_never(wait)
 

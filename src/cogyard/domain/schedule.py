@@ -160,7 +160,12 @@ class Resting:
     rest: Rest
 
 
-Wait = Booting | Busy | Short | Resting
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disabled:
+    """Its owner allows no instance."""
+
+
+Wait = Booting | Busy | Short | Resting | Disabled
 """Why predictions of a queue wait."""
 
 

@@ -53,7 +53,8 @@ class Director:
         self._held: set[PredictionId] = set()
         #: predictions that ended since this was last asked for, and the seconds that they ran
         self._ended, self._ran = 0, 0.0
-        self._has_claimed = False
+        #: it was ready, and took a prediction
+        self.has_claimed = False
         self._memory = 0
         self._draining = asyncio.Event()
         self._hurry = asyncio.Event()
@@ -78,7 +79,7 @@ class Director:
             return
         reason = await self._serve()
         died = not self._draining.is_set()
-        if died and not self._has_claimed:
+        if died and not self.has_claimed:
             await self._end_waiting(Interrupted(at=self._around.clock.now(), reason=f"after setup: {reason}"))
         self._log.log(logging.WARNING if died else logging.INFO, "instance.over", reason=reason, died=died)
         await self._give_back(reason)
@@ -229,7 +230,7 @@ class Director:
                 finally:
                     if not claimed:
                         self._slots.release()
-                self._has_claimed = True
+                self.has_claimed = True
                 self.instance = replace(self.instance, state=InstanceState.active, idle_since=None)
                 task = asyncio.create_task(self._run(claimed))
                 self._running.add(task)

@@ -118,7 +118,7 @@ class LocalPlacement:
             self._log.exception("instance.broken", instance=instance)
             raise
         finally:
-            self._note_end(director.instance, broken)
+            self._note_end(director, broken)
             self._note_runs(director)
             del self._directors[instance]
             del self._lives[instance]
@@ -129,10 +129,13 @@ class LocalPlacement:
         before = self._runs.get(queue, (0, 0.0))
         self._runs[queue] = before[0] + runs, before[1] + seconds
 
-    def _note_end(self, instance: Instance, broken: str) -> None:
+    def _note_end(self, director: Director, broken: str) -> None:
         """One that had served for a while tells nothing against the next; `broken` names a fault of ours."""
-        now = self._clock.now()
-        was_sound = instance.ready_at is not None and now - instance.ready_at >= SOUND_AFTER
+        instance, now = director.instance, self._clock.now()
+        is_old = instance.ready_at is not None and now - instance.ready_at >= SOUND_AFTER
+        was_sound = (
+            is_old or director.has_claimed
+        )  # what a prediction does to it is that prediction's, which is counted
         if broken or (instance.state is InstanceState.failed and not was_sound):
             before = self.rests().get(instance.queue)
             failures = 1 if before is None else before.failures + 1

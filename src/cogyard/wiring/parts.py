@@ -12,6 +12,9 @@ from cogyard.ports import Rate
 from cogyard.scheduler import Keeping
 from cogyard.settings import Settings
 
+LENGTHENED = 6
+"""Idle timeouts up to which arrivals may lengthen one."""
+
 
 def policy_of(settings: Settings, models_ports: Callable[[], frozenset[int]]) -> AddressPolicy:
     """Which addresses may be named; the ports of models are never among them."""
@@ -49,10 +52,11 @@ def kinds_of(settings: Settings) -> HardwareKinds:
 
 def keeping_of(settings: Settings) -> Keeping:
     """How instances are kept."""
+    longest = settings.longest_idle
     return Keeping(
         official_instances=settings.official_instances,
         idle_timeout=timedelta(seconds=settings.idle_timeout),
-        longest_idle=timedelta(seconds=settings.longest_idle),
+        longest_idle=timedelta(seconds=LENGTHENED * settings.idle_timeout if longest is None else longest),
         turn=timedelta(seconds=settings.turn),
     )
 
