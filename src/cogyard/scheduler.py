@@ -165,7 +165,7 @@ class Scheduler:
         for action in plan.actions:
             try:
                 await self._act(action)
-            except CogyardError as fault:
+            except (CogyardError, OSError) as fault:
                 # a full disk, or a version that vanished: the others go on, the next round tries again
                 self._log.error("scheduler.failed", error=str(fault), action=str(action))
         self._end_hopeless(view)

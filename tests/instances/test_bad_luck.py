@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cogyard.domain.errors import SetupFailed
+from cogyard.domain.errors import MachineShort, SetupFailed
 from cogyard.instances import cog
 from tests.instances.cogs import LIMITS, Cogs, Model
 
@@ -31,28 +31,33 @@ async def failure_of(model: Model) -> SetupFailed:
     return caught.value
 
 
-async def test_a_start_without_a_free_port_is_worth_another_try(cogs: Cogs, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", [errno.EADDRINUSE, errno.EMFILE, errno.ENOSPC])
+async def test_a_start_for_which_the_machine_lacks_something_is_nobodys_failure(
+    cogs: Cogs, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
     def no_port() -> int:
-        raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(cog, "free_port", no_port)
-    failure = await failure_of(cogs.driver("echo", LIMITS))
+    model = cogs.driver("echo", LIMITS)
 
-    assert str(failure) == "the Cog server could not be started: Address already in use"
-    assert failure.died
+    with pytest.raises(MachineShort, match=f"the Cog server could not be started: {os.strerror(number)}"):
+        await model.driver.start(START)
+    assert not model.scratch.exists()
 
 
-async def test_a_start_without_room_for_a_process_is_worth_another_try(
+async def test_a_start_without_room_for_a_process_is_nobodys_failure(
     cogs: Cogs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def no_process(*_command: str, **_options: object) -> None:
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", no_process)
-    failure = await failure_of(cogs.driver("echo", LIMITS))
+    model = cogs.driver("echo", LIMITS)
 
-    assert str(failure) == "the Cog server could not be started: Resource temporarily unavailable"
-    assert failure.died
+    with pytest.raises(MachineShort, match="the Cog server could not be started: Resource temporarily unavailable"):
+        await model.driver.start(START)
+    assert not model.scratch.exists()
 
 
 async def test_an_environment_that_is_gone_is_not_worth_another_try(cogs: Cogs) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -194,10 +195,7 @@ def test_a_disk_that_is_full_for_a_while_ends_nothing_that_runs(
     running = yard.create(reference, {"mode": "loop"}).json()["id"]
     yard.until_status(running, "processing")
 
-    filling = yard.data / "filling"
-    with contextlib.suppress(OSError), filling.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
+    filling = fill(yard.data)
     wait_until(lambda: yard.create(reference, {"text": "x" * 20_000}).status_code == 507, 10, "a full disk")
     wait_until(lambda: any(event["event"] == "leases.not_extended" for event in yard.log_events()), 20, "a lease")
     filling.unlink()
@@ -208,3 +206,72 @@ def test_a_disk_that_is_full_for_a_while_ends_nothing_that_runs(
         http.post(f"/predictions/{running}/cancel")
     assert yard.end_of(running)["status"] == "canceled"
     assert not [event for event in yard.log_events() if event["event"] in ("instance.broken", "instance.over")]
+
+
+def fill(folder: Path) -> Path:
+    """Use up what is left of the disk."""
+    filling = folder / "filling"
+    with contextlib.suppress(OSError), filling.open("ab", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    return filling
+
+
+def test_what_a_full_disk_keeps_from_starting_waits_for_room(own_yard: Yard, small_disk: Callable[[int], None]) -> None:
+    small_disk(64)
+    yard = own_yard.start()
+    reference = yard.push(FOLDERS / "canary", "acme/canary", "--no-examples")
+    with yard.http as http:
+        http.patch("/models/acme/canary/settings", json={"max_instances": 0})
+        # the log of the database has grown, and is used again from its beginning: there is always room for a row
+        for _ in range(9):
+            made = http.post("/predictions", json={"version": reference, "input": {"text": "x" * 2_000_000}}).json()
+            http.post(f"/predictions/{made['id']}/cancel")
+        waiting = [yard.create(reference, {"text": str(number)}).json()["id"] for number in range(5)]
+        filling = fill(yard.data)
+        assert http.patch("/models/acme/canary/settings", json={"max_instances": 1}).status_code == 200
+        wait_until(
+            lambda: (fill(yard.data), "3 times" in str(yard.get(waiting[0]).get("waiting_reason")))[1], 20, "rest"
+        )
+        told = yard.get(waiting[0])
+        filling.unlink()
+
+    yard.stop()
+    yard.start()  # it would try again by itself after its rest
+    assert told["status"] == "starting"
+    assert "there is no room on the disk of the data folder" in told["waiting_reason"]
+    assert {yard.end_of(one)["status"] for one in waiting} == {"succeeded"}
+
+
+def test_an_instance_that_ends_while_the_disk_is_full_is_over_later(
+    own_yard: Yard, small_disk: Callable[[int], None]
+) -> None:
+    small_disk(64)
+    own_yard.settings["max_instances"] = "1"
+    yard = own_yard.start()
+    reference = yard.push(FOLDERS / "canary", "acme/canary", "--no-examples")
+    model = yard.run(reference, {"mode": "pids"})["output"]
+    filling = fill(yard.data)
+    wait_until(lambda: yard.create(reference, {"text": "x" * 20_000}).status_code == 507, 10, "a full disk")
+
+    psutil.Process(model["worker"]).kill()
+    with yard.http as http:
+        wait_until(lambda: not http.get("/instances").json()["results"], 10, "its end")
+        filling.unlink()
+        every = "/instances?all=true"
+        wait_until(lambda: http.get(every).json()["results"][0]["ended_at"] is not None, 10, "its end in the store")
+        assert yard.run(reference, {})["status"] == "succeeded"
+    assert httpx.get(f"{yard.url}/health", trust_env=False).status_code == 200
+
+
+def test_a_log_that_cannot_be_written_ends_nothing(own_yard: Yard) -> None:
+    yard = own_yard
+    with Path("/dev/full").open("w") as full:  # what is written there finds no room
+        command = [sys.executable, "-m", "cogyard", "serve"]
+        yard.process = subprocess.Popen(command, env=yard.environment, stdout=subprocess.DEVNULL, stderr=full)
+    wait_until(yard.is_ready, 30, "the start of the server")
+
+    reference = yard.push(FOLDERS / "canary", "acme/canary", "--no-examples")
+
+    assert yard.run(reference, {})["status"] == "succeeded"
+    assert yard.is_ready()

@@ -2,16 +2,17 @@
 
 import asyncio
 import inspect
+import io
 import os
 import signal
 import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shlex import quote
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO, cast
 
 import structlog
 import typer
@@ -280,6 +281,24 @@ def _instructions(address: _Address, secret: str, installed: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+class _Unfailing(io.TextIOBase):
+    """A stream whose loss is no reason to stop: its disk may be full, and whoever read it may be gone."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """As much as can be."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """If it can be."""
+        with suppress(OSError):
+            self._stream.flush()
+
+
 def _log_to_stderr(level: str) -> None:
     structlog.configure(
         processors=[
@@ -290,7 +309,7 @@ def _log_to_stderr(level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Unfailing(sys.stderr))),
         cache_logger_on_first_use=True,
     )
 

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, NoReturn
@@ -73,8 +74,9 @@ class Terminal:
     def say(self, text: str) -> None:
         """A word on the side."""
         if not self.quiet:
-            sys.stderr.write(text + "\n")
-            sys.stderr.flush()
+            with suppress(OSError):  # a full disk, or nobody who reads
+                sys.stderr.write(text + "\n")
+                sys.stderr.flush()
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Rows for people on a terminal, tab-separated lines otherwise."""

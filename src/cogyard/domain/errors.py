@@ -20,6 +20,7 @@ CogyardError
 ├── KeyUnusable            the key of the secrets is gone, or is another one
 ├── BuildFailed            a pushed folder does not become a version
 ├── SetupFailed            a Cog server did not come up
+├── MachineShort           the machine lacks something for now that a start needs
 └── AlreadyFinished        an event came for a prediction that has ended
 """
 
@@ -162,6 +163,13 @@ class SetupFailed(CogyardError):
         super().__init__(reason)
         self.logs = logs
         self.died = died
+
+
+class MachineShort(CogyardError):
+    """The machine lacks something for now that a start needs, such as a port or room on its disk; `str()` says what.
+
+    No model is to blame for that, so nobody who waits for one is told that it failed.
+    """
 
 
 class AlreadyFinished(CogyardError):

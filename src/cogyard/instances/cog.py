@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from cogyard.domain.errors import SetupFailed
+from cogyard.domain.errors import CogyardError, MachineShort, SetupFailed
 from cogyard.domain.events import Canceled, Failed, Interrupted, Succeeded
 from cogyard.domain.values import JsonObject, PredictionId
 from cogyard.instances.cog_ends import DriverLimits, Ends, Run
@@ -27,6 +27,7 @@ from cogyard.instances.memory import MemoryGroup, MemoryGroups
 from cogyard.instances.scratch import (
     clean_up_after,
     clean_up_all,
+    is_full,
     make_scratch,
     read_boot,
     read_setup_error,
@@ -113,8 +114,11 @@ class CogServer:
             raise await self._setup_failed(reason, died=False) from None
         except OSError as error:
             told = f"the Cog server could not be started: {error.strerror or error}"
-            raise await self._setup_failed(told, died=is_passing(error)) from error
-        except (asyncio.CancelledError, SetupFailed):
+            if is_passing(error):
+                await self.stop()
+                raise MachineShort(told) from error
+            raise await self._setup_failed(told, died=False) from error
+        except (asyncio.CancelledError, CogyardError):
             await self.stop()
             raise
         self._kept_temporary, logs = await asyncio.to_thread(self._read_setup)
@@ -205,13 +209,15 @@ class CogServer:
         names = frozenset(entry.name for entry in (self._scratch / "tmp").iterdir())
         return names, read_setup_log(self._scratch)
 
-    async def _setup_failed(self, reason: str, *, died: bool) -> SetupFailed:
-        """Stop everything; the error to raise, with what setup printed."""
+    async def _setup_failed(self, reason: str, *, died: bool) -> SetupFailed | MachineShort:
+        """Stop everything; the error to raise, with what setup printed. A full disk is not the model's fault."""
         logs = await asyncio.to_thread(read_setup_log, self._scratch)
         error = await asyncio.to_thread(read_setup_error, self._scratch)
         if not logs and died and error is None and self._served is not None:
             logs = self._served.process.printed()
         await self.stop()
+        if await asyncio.to_thread(is_full, self._scratch):
+            return MachineShort("there is no room on the disk of the data folder")
         # a worker whose setup raised ends too, so its word comes before its exit code
         return SetupFailed(error or reason, logs, died=died and error is None)
 

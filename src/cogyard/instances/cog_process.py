@@ -46,7 +46,16 @@ exec "$@"
 """
 """A process joins its control group before it is what it shall be: no step of it escapes the limit."""
 
-_PASSING = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EADDRINUSE, errno.EADDRNOTAVAIL)
+_PASSING = (
+    errno.EAGAIN,
+    errno.ENOMEM,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.EADDRINUSE,
+    errno.EADDRNOTAVAIL,
+    errno.ENOSPC,
+    errno.EDQUOT,
+)
 
 
 def is_passing(error: OSError) -> bool:

@@ -7,6 +7,7 @@ given back or ended here; if this server dies with it, the next one does so from
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -84,6 +85,12 @@ class Director:
         self._log.log(logging.WARNING if died else logging.INFO, "instance.over", reason=reason, died=died)
         await self._give_back(reason)
         await self._end(reason, InstanceState.failed if died else InstanceState.stopped)
+
+    async def settle(self, reason: str) -> None:
+        """Store the end of a life that broke, which that could not do itself: nobody is to pay for it any longer."""
+        if await self._around.store.get_instance(self.instance.id) is not None:
+            await self._give_back(reason)
+            await self._end(reason, InstanceState.stopped)
 
     def stop(self, reason: str, *, hurry: bool = False) -> None:
         """Drain: claim nothing more, let what runs end, then stop; in a hurry, within the grace."""
@@ -202,7 +209,8 @@ class Director:
     async def _let_run_end(self, exited: asyncio.Task[str]) -> None:
         """What runs ends in its own time; in its grace, once the server stops."""
         if not exited.done():
-            await self._save(self.instance)
+            with suppress(StorageFull):  # what runs need not end for that
+                await self._save(self.instance)
         if not self._running:
             return
         if not exited.done():

@@ -43,7 +43,7 @@ class Driver(Protocol):
         """Start the process group and wait until the model is set up; returns what setup printed.
 
         Raises `SetupFailed`, with the logs, when setup raises, the process ends or `timeout` passes; by then the
-        whole process group is gone.
+        whole process group is gone. Raises `MachineShort` when the machine is at fault.
         """
         ...
 

@@ -15,6 +15,9 @@ COGLET_SPOOL = Path("/tmp/coglet/predictions")
 SPOOLED_LOT = 10_000
 """Of so many at once the store is asked which are ours."""
 
+START_ROOM = 2**20
+"""Bytes without which no instance starts: its folders, its log, what Python and the Cog server write."""
+
 KEPT_SETUP_LOG = 100_000
 """Bytes."""
 
@@ -30,6 +33,13 @@ def make_scratch(scratch: Path) -> None:
         with suppress(OSError):  # it is there already, which is as good
             shared.mkdir()
             shared.chmod(0o1777)  # the Cog servers of other users need it too
+
+
+def is_full(scratch: Path) -> bool:
+    """Whether the disk below has no room for what a start writes there. Blocking."""
+    with suppress(OSError):  # the folder itself is gone by now
+        return shutil.disk_usage(scratch.parent).free < START_ROOM
+    return False
 
 
 def read_setup_log(scratch: Path) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
@@ -42,6 +43,8 @@ class LocalPlacement:
         self._directors: dict[InstanceId, Director] = {}
         self._lives: dict[InstanceId, asyncio.Task[None]] = {}
         self._rests: dict[QueueId, Rest] = {}
+        #: whose end is not stored yet, since a full disk broke them, and how that is told
+        self._unsettled: dict[InstanceId, tuple[Director, str]] = {}
         #: since they were last asked for: predictions of a queue, and the seconds that they ran
         self._runs: dict[QueueId, tuple[int, float]] = {}
         self._log = structlog.get_logger()
@@ -93,10 +96,11 @@ class LocalPlacement:
         return [(queue, runs, seconds) for queue, (runs, seconds) in taken.items() if runs]
 
     async def run(self) -> None:
-        """Measure how much memory instances use, until cancelled."""
+        """Measure how much memory instances use, and see to it that each end is stored, until cancelled."""
         while True:
             for director in list(self._directors.values()):
                 director.measure()
+            await self._settle()
             await asyncio.sleep(MEASURED_EVERY)
 
     async def close(self) -> None:
@@ -120,9 +124,17 @@ class LocalPlacement:
         finally:
             self._note_end(director, broken)
             self._note_runs(director)
+            if broken:
+                self._unsettled[instance] = director, broken
             del self._directors[instance]
             del self._lives[instance]
             self._bus.publish(("instances", instance))
+
+    async def _settle(self) -> None:
+        for instance, (director, reason) in list(self._unsettled.items()):
+            with suppress(CogyardError):  # there is no room yet
+                await director.settle(reason)
+                del self._unsettled[instance]
 
     def _note_runs(self, director: Director) -> None:
         queue, (runs, seconds) = director.instance.queue, director.take_runs()
