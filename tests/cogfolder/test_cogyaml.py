@@ -82,7 +82,7 @@ def test_an_unknown_key_of_our_own_is_a_warning_too() -> None:
         ("{input: texts, max: 1001}", "cog.yaml:3: x-cogyard.batch.max must say"),
         ("{input: texts, max: true}", "cog.yaml:3: x-cogyard.batch.max must say"),
         ("{input: texts, max: '4'}", "cog.yaml:3: x-cogyard.batch.max must say"),
-        ("\n    input: texts\n    max: 4\n    max_items: 1", "cog.yaml:6: x-cogyard.batch.max_items must be a number of 2 or more"),
+        ("\n    input: texts\n    max: 4\n    max_items: 1", "cog.yaml:6: x-cogyard.batch.max_items must be a number from 2 to 1000000"),
         ("\n    input: texts\n    max: 4\n    wait: 1", "cog.yaml:6: x-cogyard.batch has no wait; its keys are input, max, max_items."),
     ],
 )  # fmt: skip

@@ -48,7 +48,8 @@ def test_a_push_says_it_in_a_word(text: str, batch: Batch) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "texts", ":4", "texts:", "texts:1", "texts:1001", "texts:four", "a:4:1", "a:4:x", "a:4:8:1", "a:²"]
+    "text", ["", "texts", ":4", "texts:", "texts:1", "texts:1001", "texts:four", "a:4:1", "a:4:x", "a:4:8:1", "a:²",
+             "a:" + "9" * 5000, "a:4:" + "9" * 30]
 )  # fmt: skip
 def test_a_word_that_says_nothing_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest, match="for example texts:16"):

@@ -8,7 +8,7 @@ from typing import TypeGuard
 
 import yaml
 
-from cogyard.domain.batching import MOST, Batch, is_possible
+from cogyard.domain.batching import MOST, MOST_ITEMS, Batch, is_possible
 from cogyard.domain.errors import BuildFailed
 from cogyard.domain.values import Json, JsonObject
 
@@ -199,8 +199,8 @@ class _Reader:
             )
         if items is not None and not (_is_whole(items) and is_possible(most, items)):
             raise BuildFailed(
-                f"{self._at(OWN, 'batch', 'max_items')}: {OWN}.batch.max_items must be a number of 2 or more; leave it "
-                "out for no limit."
+                f"{self._at(OWN, 'batch', 'max_items')}: {OWN}.batch.max_items must be a number from 2 to "
+                f"{MOST_ITEMS}; leave it out for no limit."
             )
         return Batch(input=name, max=most, max_items=items)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -11,6 +12,11 @@ from cogyard.domain.values import Json, JsonObject
 
 MOST = 1000
 """Predictions that can run together at most."""
+
+MOST_ITEMS = 1_000_000
+"""Items that can run together at most, where a model says how many."""
+
+_COUNT = re.compile(r"[0-9]{1,9}")
 
 BATCH_SIZE = "batch_size"
 """The metric that tells with how many a prediction ran, itself included."""
@@ -31,7 +37,7 @@ class Batch:
 def parse_batch(text: str) -> Batch:
     """`INPUT:MAX` or `INPUT:MAX:ITEMS`, as a push says it. Raises `InvalidRequest`."""
     name, *numbers = text.split(":")
-    known = [int(number) for number in numbers if number.isascii() and number.isdigit()]
+    known = [int(number) for number in numbers if _COUNT.fullmatch(number)]
     if not name or len(known) != len(numbers) or len(known) not in (1, 2) or not is_possible(*known):
         raise InvalidRequest(
             f"{text!r} declares no batch: write INPUT:MAX or INPUT:MAX:ITEMS, for example texts:16, with the name of "
@@ -42,7 +48,7 @@ def parse_batch(text: str) -> Batch:
 
 def is_possible(most: int, most_items: int | None = None) -> bool:
     """Whether a batch can have these limits."""
-    return 2 <= most <= MOST and (most_items is None or most_items >= 2)
+    return 2 <= most <= MOST and (most_items is None or 2 <= most_items <= MOST_ITEMS)
 
 
 def key_of(batch: Batch, model_input: JsonObject) -> str | None:
