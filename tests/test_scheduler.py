@@ -12,6 +12,7 @@ from cogyard.bus import LocalBus
 from cogyard.clock import SystemClock
 from cogyard.domain.hardware import Machine, Share
 from cogyard.domain.instance import Instance, InstanceState
+from cogyard.domain.prediction import Prediction
 from cogyard.domain.schedule import Demand, Target
 from cogyard.domain.values import InstanceId, QueueId
 from cogyard.hardware import HardwareKinds
@@ -39,6 +40,23 @@ class Queues:
 
     async def list_instances(self, _queues: Sequence[QueueId] | None, _page: PageRequest) -> Page[Instance]:
         return Page(list(self._over), None, None)
+
+
+class PushedAgain(Queues):
+    """A version is deleted while its instance still runs, and pushed again; then somebody asks for it."""
+
+    is_there = False
+    ended: list[QueueId]
+
+    async def demand(self) -> Sequence[Demand]:
+        return [Demand(queue=QUEUE, queued=1, since=datetime.now(UTC))] if self.is_there else []
+
+    async def targets(self, asked: Collection[QueueId], official: int) -> Sequence[Target]:
+        return await super().targets(asked, official) if self.is_there else []
+
+    async def waiting(self, queue: QueueId, _limit: int) -> Sequence[Prediction]:
+        self.ended = [queue]
+        return []
 
 
 class Places:
@@ -126,3 +144,17 @@ async def test_what_instances_used_before_a_restart_is_reserved_for_the_next() -
         _, share = await asyncio.wait_for(places.started.get(), 0.5)
 
     assert share.memory == int(2 * GIB * 1.2)
+
+
+@pytest.mark.anyio
+async def test_a_version_that_was_pushed_again_is_no_longer_gone() -> None:
+    now = datetime.now(UTC)
+    running = Instance(id=InstanceId("j" * 26), queue=QUEUE, state=InstanceState.active, created_at=now, ready_at=now)
+    store = PushedAgain()
+    store.ended = []
+    async with scheduling(store, Places(running)) as scheduler:
+        store.is_there = True
+        await scheduler.look()
+        await asyncio.sleep(0.05)
+
+    assert store.ended == []

@@ -38,6 +38,11 @@ def wait_until(condition: Callable[[], Any], seconds: float = 30.0, what: str = 
     return found
 
 
+def heed_interrupts() -> None:
+    """For a child that is to be interrupted: a shell's background jobs ignore SIGINT, and so do their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @dataclass
 class Yard:
     """A server and how to reach it."""

@@ -184,7 +184,10 @@ class Scheduler:
         instances = self._placement.instances()
         now, moment = self._clock.now(), time.monotonic()
         asked = frozenset([*(one.queue for one in demand), *(one.queue for one in instances)])
-        if moment - self._targets_at > TARGETS_KEPT or not asked <= self._asked:
+        known = {target.queue for target in self._targets}
+        # what is not known is asked for anew each time: a version that was deleted may have been pushed again
+        is_new = not asked <= self._asked or any(one.queue not in known for one in demand)
+        if is_new or moment - self._targets_at > TARGETS_KEPT:
             self._targets = await self._store.targets(asked | self._likely(), self._keeping.official_instances)
             self._asked, self._targets_at = asked, moment
         if moment - self._arrivals_at > SAFETY_POLL:

@@ -26,9 +26,9 @@ MOST_PRICE = 1000
 
 _SKU = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _EXAMPLES = {
-    "hardware_prices": 'the object {"cpu": "0.0001"}',
-    "hardware": 'the object {"cpu-big": {"cpus": 8, "memory_gib": 32}}',
-    "machine_gpus": 'the list [{"name": "RTX 4090", "memory_gib": 24}]',
+    "hardware_prices": 'object such as {"cpu": "0.0001"}',
+    "hardware": 'object such as {"cpu-big": {"cpus": 8, "memory_gib": 32}}',
+    "machine_gpus": 'list such as [{"name": "RTX 4090", "memory_gib": 24}]',
 }
 _NOTHING = {"machine_gpus": "[]"}
 
@@ -172,7 +172,7 @@ class Settings(BaseSettings):
         try:
             return json.loads(given or _NOTHING.get(str(info.field_name), "{}"), parse_float=Decimal)
         except ValueError:
-            raise ValueError(f"write JSON such as {_EXAMPLES[str(info.field_name)]}") from None
+            raise ValueError(f"write a JSON {_EXAMPLES[str(info.field_name)]}") from None
 
     @field_validator("hardware")
     @classmethod

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from cogyard.cli.overview import name_of, told_bytes, told_time
-from tests.yard import FOLDERS, Yard, wait_until
+from tests.yard import FOLDERS, Yard, heed_interrupts, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,8 @@ def test_top_is_drawn_anew_each_second_until_it_is_interrupted(kept: Yard, busy:
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "cogyard", "top"]
     environment = {**kept.environment, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
-    with subprocess.Popen(command, env=environment, stdout=theirs, stderr=subprocess.PIPE) as child:
+    outputs: dict[str, Any] = {"stdout": theirs, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, env=environment, preexec_fn=heed_interrupts, **outputs) as child:  # noqa: PLW1509
         os.close(theirs)
         shown, end = b"", time.monotonic() + 20
         while shown.count(b"2 CPUs") < 3 and time.monotonic() < end:

@@ -17,7 +17,7 @@ from cogyard.verify.reference import SECTIONS
 from cogyard.verify.runner import select
 from cogyard.verify.sse import parse
 from cogyard.verify.suite import CHECKS
-from tests.yard import ROOT, TOKEN, Yard, wait_until
+from tests.yard import ROOT, TOKEN, Yard, heed_interrupts, wait_until
 
 
 def test_names_are_unique_and_dotted() -> None:
@@ -135,11 +135,7 @@ def test_an_interrupted_run_clears_away_too(own_yard: Yard, end: signal.Signals)
     own_yard.start()
     command = [sys.executable, "-m", "cogyard", "verify", "contract", "--only", "cancel", "--only", "files.create"]
 
-    def heed() -> None:
-        """A shell's background jobs, of which this run may be one, ignore SIGINT, and so do their children."""
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    options: dict[str, Any] = {"env": own_yard.environment, "stdout": subprocess.PIPE, "preexec_fn": heed}
+    options: dict[str, Any] = {"env": own_yard.environment, "stdout": subprocess.PIPE, "preexec_fn": heed_interrupts}
     with own_yard.http as http, subprocess.Popen(command, **options) as child:
         running = wait_until(lambda: http.get("/predictions").json()["results"], what="a prediction")
         child.send_signal(end)

@@ -94,7 +94,8 @@ class BatchRun:
                 self._log.warning("batch.not_split", version=run.version, model=run.model, reason=split)
                 return split
             parts = split
-        slot.free()
+        if not isinstance(last, Interrupted):  # or what ends would take the next ones down too
+            slot.free()
         await asyncio.gather(*(self._end(member, part, last) for member, part in zip(here, parts, strict=True)))
         return None
 

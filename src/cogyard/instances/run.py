@@ -138,7 +138,7 @@ class PredictionRun:
         async with aclosing(self._driver.submit(prediction.id, model_input, paths)) as events:
             async for event in events:
                 is_last = isinstance(event, Succeeded | Failed | Canceled | Interrupted)
-                if is_last:
+                if is_last and not isinstance(event, Interrupted):  # or what ends would take the next one down too
                     slot.free()  # the next one may start while this one's end is being stored
                 if await self.take(recorder, event) or is_last:
                     break
