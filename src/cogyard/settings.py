@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -21,8 +21,18 @@ from pydantic_settings import (
 from cogyard.hardware import WORDS
 from cogyard.settings_paths import default_data_folder
 
+MOST = 2**53
+"""Most that any number may be: more is a slip of the pen, and JSON in many languages cannot tell it."""
+
+MOST_SECONDS = 10**9
+"""Most seconds that anything may take, 31 years: no time that is counted from now leaves the calendar."""
+
 MOST_PRICE = 1000
 """Most that a second may cost: more is a slip of the pen."""
+
+MOST_CPUS, MOST_GIB, MOST_GPUS = 2**16, 2**20, 1024
+"""Most that one machine has."""
+
 
 _SKU = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _EXAMPLES = {
@@ -33,16 +43,26 @@ _EXAMPLES = {
 _NOTHING = {"machine_gpus": "[]"}
 
 
+def _check_name(name: str) -> str:
+    if not name.isprintable() or not 0 < len(name) <= 100:
+        raise ValueError("write a name in one line, of up to 100 characters")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+"""What people read, in a line of a table."""
+
+
 class KindSetting(BaseModel):
     """A kind of hardware of one's own; what is left out is as `cpu` has it. Sizes in GiB."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str | None = Field(None, min_length=1, max_length=100)
-    cpus: int | None = Field(None, ge=1)
-    memory_gib: float | None = Field(None, gt=0)
-    gpus: int = Field(0, ge=0)
-    gpu_memory_gib: float = Field(0, ge=0)
+    name: Name | None = None
+    cpus: int | None = Field(None, ge=1, le=MOST_CPUS)
+    memory_gib: float | None = Field(None, ge=0.01, le=MOST_GIB)
+    gpus: int = Field(0, ge=0, le=MOST_GPUS)
+    gpu_memory_gib: float = Field(0, ge=0, le=MOST_GIB)
 
 
 class GpuSetting(BaseModel):
@@ -50,8 +70,8 @@ class GpuSetting(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = "GPU"
-    memory_gib: float = Field(gt=0)
+    name: Name = "GPU"
+    memory_gib: float = Field(ge=0.01, le=MOST_GIB)
 
 
 class Settings(BaseSettings):
@@ -169,18 +189,34 @@ class Settings(BaseSettings):
         """From the text of a flag or variable; numbers as they are written."""
         if not isinstance(given, str):
             return given
+        name = str(info.field_name)
+        kind = type(json.loads(_NOTHING.get(name, "{}")))
         try:
-            return json.loads(given or _NOTHING.get(str(info.field_name), "{}"), parse_float=Decimal)
+            found = json.loads(given or _NOTHING.get(name, "{}"), parse_float=Decimal)
         except ValueError:
-            raise ValueError(f"write a JSON {_EXAMPLES[str(info.field_name)]}") from None
+            found = given
+        if not isinstance(found, kind):
+            raise ValueError(f"write a JSON {_EXAMPLES[name]}")  # noqa: TRY004 - pydantic tells these
+        return found
+
+    @field_validator("*")
+    @classmethod
+    def _check_size(cls, value: object) -> object:
+        """No number is larger than what can be counted with; those with a fraction are seconds, all of them."""
+        most = MOST_SECONDS if isinstance(value, float) else MOST
+        if isinstance(value, int | float) and value > most:
+            raise ValueError(f"write a number up to {most}")
+        return value
 
     @field_validator("hardware")
     @classmethod
     def _check_kinds(cls, kinds: dict[str, KindSetting]) -> dict[str, KindSetting]:
         """Every SKU is one that a URL and a line of text can hold."""
-        for sku in kinds:
+        for sku, kind in kinds.items():
             if not _SKU.fullmatch(sku):
                 raise ValueError(f"{sku!r} is no name for hardware: use small letters, digits, '.', '_' and '-'")
+            if kind.gpu_memory_gib and not kind.gpus:
+                raise ValueError(f'{sku} has gpu_memory_gib, but no GPU: write "gpus": 1 too')
         return kinds
 
     @field_validator("hardware_prices")

@@ -51,7 +51,10 @@ def serve_command(terminal: Callable[[], Terminal]) -> Callable[..., None]:
         try:
             settings = Settings(**chosen)
         except ValidationError as error:
-            faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+            faults = "; ".join(
+                f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}"
+                for fault in error.errors()
+            )
             raise CliError(f"The settings are not usable: {faults}", Exit.usage) from None
         _log_to_stderr(settings.log_level)
         _raise_file_limit()
