@@ -113,6 +113,21 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
+def test_ids_are_told_whole_on_a_narrow_terminal(kept: Yard, busy: tuple[str, str, str]) -> None:
+    for command in (["ps"], ["top", "--once"]):
+        ours, theirs = pty.openpty()
+        environment = {**kept.environment, "COLUMNS": "80", "TERM": "xterm"}
+        with subprocess.Popen([sys.executable, "-m", "cogyard", *command], env=environment, stdout=theirs) as child:
+            os.close(theirs)
+            shown = b""
+            while chunk := _read(ours):
+                shown += chunk
+        os.close(ours)
+
+        assert child.returncode == 0
+        assert busy[0].encode() in shown, command
+
+
 def test_machine_tells_what_there_is(kept: Yard) -> None:
     lines = ran(kept, "machine").splitlines()
 
@@ -153,7 +168,7 @@ def test_an_instance_is_shown_stopped_and_listed_when_it_is_over(kept: Yard, bus
     assert [instance, "acme/canary", "stopped"] in listed
     assert instance not in ran(kept, "instances", "list")
     assert len(ran(kept, "instances", "list", "--all", "--limit", "1").splitlines()) == 1
-    assert again.returncode == 5
+    assert again.returncode == 1
     assert again.stderr == "error: The instance is over: stopped on request.\n"
 
 
@@ -175,7 +190,12 @@ def test_settings_of_a_model_are_shown_changed_and_given_back(kept: Yard) -> Non
         (["instances", "stop", "zzz"], 3, "could not be found"),
         (["models", "settings", "acme/nothing"], 3, "could not be found"),
         (["models", "settings", "acme/canary", "--idle-timeout", "soon"], 2, "--idle-timeout: 'soon' is not a number"),
-        (["models", "settings", "acme/canary", "--max-instances", "1.5"], 2, "--max-instances: '1.5' is not a number"),
+        (
+            ["models", "settings", "acme/canary", "--max-instances", "1.5"],
+            2,
+            "--max-instances: '1.5' is not a whole number",
+        ),
+        (["models", "settings", "acme/canary", "--idle-timeout", "nan"], 2, "--idle-timeout: 'nan' is not a number"),
         (["models", "settings", "acme/canary", "--max-instances", "-1"], 2, "must be between 0 and 1000"),
         (["models", "settings", "acme/canary", "--hardware", "abacus"], 2, "Your options are: cpu, "),
     ],

@@ -21,6 +21,7 @@ DEFAULT_URL = "http://127.0.0.1:5050"
 TRIES = 4
 
 _CODES = {401: Exit.not_allowed, 403: Exit.not_allowed, 404: Exit.not_found, 400: Exit.usage, 422: Exit.usage}
+_CODES |= dict.fromkeys((402, 409), Exit.failed)  # in order as a request, only not now
 
 
 def data_folder() -> Path:

@@ -1,6 +1,7 @@
 """`cogyard ps`, `queue`, `machine`, `logs`, `instances` and `models settings`: what runs, what waits, and where."""
 
 import asyncio
+import math
 from datetime import datetime
 
 from cogyard.cli.client import Client
@@ -158,11 +159,15 @@ async def settings(client: Client, terminal: Terminal, name: str, changes: dict[
 def _parsed(setting: str, value: str) -> Json:
     if value == DEFAULT:
         return None
+    is_count = setting == "max_instances"
     try:
-        return int(value) if setting == "max_instances" else float(value)
+        number = int(value) if is_count else float(value)
     except ValueError:
-        option = "--" + setting.replace("_", "-")
-        raise CliError(f"{option}: {value!r} is not a number; write one, or {DEFAULT}.", Exit.usage) from None
+        number = math.nan
+    if not math.isfinite(number):
+        option, kind = "--" + setting.replace("_", "-"), "whole number" if is_count else "number"
+        raise CliError(f"{option}: {value!r} is not a {kind}; write one, or {DEFAULT}.", Exit.usage)
+    return number
 
 
 # --- in words -------------------------------------------------------------------------------------------------------

@@ -88,6 +88,7 @@ class Terminal:
         from rich.table import Table
 
         table = Table(*columns, box=None, pad_edge=False)
+        table.columns[0].no_wrap = True  # what other commands take is told whole, also where there is little room
         for row in rows:
             table.add_row(*("" if cell is None else str(cell) for cell in row))
         Console(no_color=not self.color).print(table)

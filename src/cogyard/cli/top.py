@@ -105,6 +105,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> "Table":
     from rich.text import Text
 
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    table.columns[0].no_wrap = True
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     return table
