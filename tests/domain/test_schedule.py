@@ -301,6 +301,14 @@ def test_gpus_are_given_one_by_one_and_the_reason_names_who_has_them() -> None:
     assert explain(waiting.waits[QueueId("c")], NOW) == "waits for 1 GPU: 2 of 2 in use by a, b"
 
 
+def test_the_reason_names_what_is_still_missing_when_the_idle_have_given_way() -> None:
+    gpu = Share(memory=GIB, gpus=(0,), gpu_memory=16 * GIB)
+    busy, idle = instance("i", "a", ACTIVE, 1, share=gpu), instance("j", "b", IDLE, 1)
+    waiting = plan([asks("c")], [busy, idle], want("c", GPU), on=machine(2, gpus=1))
+
+    assert explain(waiting.waits[QueueId("c")], NOW) == "waits for 1 GPU: 1 of 1 in use by a"
+
+
 def test_only_whose_room_is_of_use_makes_room() -> None:
     without = instance("i", "a", IDLE, 50)
     with_gpu = instance("j", "b", IDLE, 1, share=Share(memory=GIB, gpus=(0,), gpu_memory=16 * GIB))

@@ -21,7 +21,7 @@ from datetime import timedelta
 from math import ceil
 
 from cogyard.domain.habit import ONE_ARRIVAL, Habit
-from cogyard.domain.hardware import Share, Shortage, place
+from cogyard.domain.hardware import Resource, Share, Shortage, place
 from cogyard.domain.instance import Instance, InstanceState
 from cogyard.domain.schedule import (
     CALM,
@@ -215,11 +215,18 @@ class _Decision:
             self.waits.setdefault(queue, Booting(since=self.view.now, usually=self._habit(queue).boot))
 
     def _short(self, shortage: Shortage, want: Want) -> Short:
-        """Who has what is missing: all instances, or those with devices."""
-        kind = want.needs.hardware
-        holders = [one for one in self.view.instances if one.share.gpus or not kind.gpus]
+        """What is missing, and who has it: what would be missing if the idle gave way, where that is not enough."""
+        idle = [one.id for one in self._evictable()]
+        others = [one for one in self.view.instances if one.id not in idle]
+        still = place(want.needs, self.view.machine, [one.share for one in others])
+        if isinstance(still, Shortage):
+            shortage = still
+        is_gpu = shortage.resource is Resource.gpus
+        holders = [
+            one for one in (others if shortage is still else self.view.instances) if one.share.gpus or not is_gpu
+        ]
         names = dict.fromkeys(self._name(one) for one in holders)
-        return Short(shortage=shortage, hardware=kind.sku, holders=tuple(names))
+        return Short(shortage=shortage, hardware=want.needs.hardware.sku, holders=tuple(names))
 
     def _name(self, one: Instance) -> str:
         want = self.view.wants.get(one.queue)
