@@ -31,7 +31,7 @@ async def failure_of(model: Model) -> SetupFailed:
     return caught.value
 
 
-@pytest.mark.parametrize("number", [errno.EADDRINUSE, errno.EMFILE, errno.ENOSPC])
+@pytest.mark.parametrize("number", [errno.EADDRINUSE, errno.EMFILE, errno.ENOSPC, -1])
 async def test_a_start_for_which_the_machine_lacks_something_is_nobodys_failure(
     cogs: Cogs, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:

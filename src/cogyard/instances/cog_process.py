@@ -55,7 +55,9 @@ _PASSING = (
     errno.EADDRNOTAVAIL,
     errno.ENOSPC,
     errno.EDQUOT,
+    -1,
 )
+"""Numbers of errors that pass; -1 is how uvloop tells of a process that it found no descriptors for."""
 
 
 def is_passing(error: OSError) -> bool:
