@@ -206,3 +206,9 @@ def test_whatever_happens_a_prediction_ends_once_and_says_how(
             assert after.output[: len(prediction.output)] == prediction.output
         prediction = after
         ended = after if after.status.is_terminal else None
+
+
+def test_a_claim_that_was_given_back_before_it_began_was_no_try() -> None:
+    returned = apply(claimed(), Interrupted(at=LATER, reason="its turn is over", is_try=False))
+
+    assert (returned.status, returned.attempt, returned.claimed_by, returned.logs) == (Status.starting, 1, None, "")

@@ -108,6 +108,8 @@ class Interrupted:
 
     at: datetime
     reason: str
+    #: False: it had been claimed and had not been begun, which is no try
+    is_try: bool = True
 
 
 Event = (

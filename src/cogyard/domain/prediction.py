@@ -320,6 +320,8 @@ def _finish(prediction: Prediction, status: Status, at: datetime, error: str | N
 def _interrupt(prediction: Prediction, event: Interrupted) -> Prediction:
     if prediction.cancel_requested_at is not None:
         return _cancel(prediction, event.at)
+    if not event.is_try:
+        return replace(prediction, claimed_by=None)
     if prediction.output is not None:
         error = f"Prediction interrupted after its first output ({event.reason}); please run it again. (code: PA)"
         return _finish(prediction, Status.failed, event.at, error)

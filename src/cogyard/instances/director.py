@@ -18,7 +18,7 @@ from cogyard.domain.catalog import Version
 from cogyard.domain.errors import SetupFailed, StorageFull
 from cogyard.domain.events import Event, Failed, Interrupted, Log
 from cogyard.domain.instance import Instance, InstanceState
-from cogyard.domain.prediction import Prediction, apply
+from cogyard.domain.prediction import Prediction, Status, apply
 from cogyard.domain.queue import is_training
 from cogyard.domain.timing import waited
 from cogyard.domain.values import JsonObject, PredictionId
@@ -80,10 +80,10 @@ class Director:
             return
         reason = await self._serve()
         died = not self._draining.is_set()
+        await self._give_back(reason)
         if died and not self.has_claimed:
             await self._end_waiting(Interrupted(at=self._around.clock.now(), reason=f"after setup: {reason}"))
         self._log.log(logging.WARNING if died else logging.INFO, "instance.over", reason=reason, died=died)
-        await self._give_back(reason)
         await self._end(reason, InstanceState.failed if died else InstanceState.stopped)
 
     async def settle(self, reason: str) -> None:
@@ -298,9 +298,13 @@ class Director:
                 self._log.warning("leases.not_extended", error=str(fault))
 
     async def _give_back(self, reason: str) -> None:
-        """Return claims that no task of ours holds any more, such as one that came while draining began."""
+        """Return claims that no task of ours holds any more, such as one that came while draining began.
+
+        That was no try of what has not begun; what could not be stored may have.
+        """
         for left in await self._around.store.claimed(instance=self.instance.id):
-            after = apply(left, Interrupted(at=self._around.clock.now(), reason=reason))
+            has_begun = left.status is not Status.starting
+            after = apply(left, Interrupted(at=self._around.clock.now(), reason=reason, is_try=has_begun))
             if await self._around.store.record(left, after):
                 self._around.bus.publish(("prediction", left.id))
                 self._around.bus.publish(("queue", left.queue))
