@@ -28,6 +28,9 @@ MIN_INTERVAL = 0.02
 SAFETY_POLL = 1.0
 """Seconds after which the queue is looked at without a notice; also how finely idle times are told."""
 
+SHORT_POLL = 0.1
+"""The same while somebody waits for room."""
+
 TARGETS_KEPT = 0.5
 """Seconds for which what is known of models and deployments is believed."""
 
@@ -143,7 +146,10 @@ class Scheduler:
                     hint = asyncio.ensure_future(self._hint.wait())
                     # a hint does not wait for company: a boot begins that much earlier
                     await asyncio.wait({hint}, timeout=MIN_INTERVAL)
-                    await asyncio.wait({hint, *notices}, timeout=SAFETY_POLL, return_when=asyncio.FIRST_COMPLETED)
+                    # who is short of room gets it when somebody has been idle for long enough: nobody tells of that
+                    is_short = any(isinstance(wait, Short) for wait in self._waits.values())
+                    pause = SHORT_POLL if is_short else SAFETY_POLL
+                    await asyncio.wait({hint, *notices}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
                     hint.cancel()
                     self._hint.clear()
                     for number, listener in enumerate((queue, instances)):

@@ -134,6 +134,14 @@ def test_what_is_asked_for_often_does_not_give_way_to_what_was_asked_for_once() 
     assert stopped(plan([asks("new", age=8)], [hot], habits=habits, on=machine(1))) == {"i": MADE_ROOM}
 
 
+def test_who_was_idle_only_for_a_moment_keeps_its_room_for_the_next_of_the_same_caller() -> None:
+    moment = [instance("i", "a", IDLE, 0.5)]
+
+    assert plan([asks("b", age=5)], moment, on=machine(1)).actions == []
+    assert stopped(plan([asks("b", age=5)], [instance("i", "a", IDLE, 1)], on=machine(1))) == {"i": MADE_ROOM}
+    assert stopped(plan([asks("b", age=15)], moment, on=machine(1))) == {"i": MADE_ROOM}
+
+
 def test_what_boots_long_is_dearer_than_what_boots_quickly() -> None:
     slow, quick = instance("i", "slow", IDLE, 9), instance("j", "quick", IDLE, 1)
     habits = {QueueId("slow"): Habit(rate=0.01, boot=60), QueueId("quick"): Habit(rate=0.01, boot=1)}

@@ -45,6 +45,9 @@ from cogyard.domain.values import InstanceId, QueueId
 MADE_ROOM = "made room for another model"
 TURN_OVER = "its turn is over, others wait"
 
+LINGER = 1.0
+"""Seconds that an instance is idle before it gives way, or as long as its boot takes where that is less."""
+
 SHORTEST_BOOT = 0.1
 """Seconds below which no boot is taken to be."""
 
@@ -283,8 +286,11 @@ class _Decision:
             is_often = habit.rate >= OFTEN * max(mine.rate, ONE_ARRIVAL)
             is_dear = is_often and habit.worth > worth and waited < turn / 2
             is_above = is_kept and self.view.wants[one.queue].priority > want.priority
-            is_spare = now - (one.idle_since or now) >= SPARE and not is_kept
-            if not is_dear and not is_above and (is_first or is_spare):
+            idle = now - (one.idle_since or now)
+            is_spare = idle >= SPARE and not is_kept
+            # the next one of a caller who asks again and again comes in no time
+            is_resting = idle < timedelta(seconds=min(habit.boot, LINGER)) and waited < turn
+            if not is_resting and not is_dear and not is_above and (is_first or is_spare):
                 yield one, MADE_ROOM
         if not is_first:
             return

@@ -281,6 +281,7 @@ class Director:
         self._running.discard(task)
         if not task.cancelled() and (fault := task.exception()) is not None:
             self._log.error("prediction.lost", exc_info=fault)
+        self._rest()
 
     def _rest(self) -> None:
         if not self._running and self.instance.state is InstanceState.active:
