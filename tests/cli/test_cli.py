@@ -69,6 +69,8 @@ def test_run_without_waiting_prints_the_id(yard: Yard, canary: str) -> None:
         (["run", "{canary}", "-i", "text"], 2, "write key=value"),
         (["run", "{canary}", "-i", "file=@/no/such"], 2, "There is no file /no/such"),
         (["run", "acme"], 2, "write owner/name"),
+        (["predictions", "show", "../models"], 2, "is no id"),
+        (["logs", ""], 2, "is no id"),
         (["run", "acme/nothing"], 3, "could not be found"),
         (["--token", "wrong", "models", "list"], 4, "valid authentication token"),
         (["--url", "127.0.0.1:9", "models", "list"], 2, "'127.0.0.1:9' is no address of a server"),

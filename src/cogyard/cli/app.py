@@ -12,12 +12,12 @@ from cogyard import __version__
 from cogyard.cli.client import Client, connect
 from cogyard.cli.groups import HELP, Force
 from cogyard.cli.instances import HELP as INSTANCES
+from cogyard.cli.names import Id
 from cogyard.cli.people import HELP as PEOPLE
 from cogyard.cli.terminal import CliError, Exit, Terminal, wants_color
 
 Limit = Annotated[int, typer.Option("--limit", min=1, help="At most so many rows.")]
 ModelName = Annotated[str, typer.Argument(metavar="OWNER/NAME")]
-PredictionName = Annotated[str, typer.Argument(metavar="ID")]
 
 
 class _State:
@@ -230,16 +230,16 @@ def _prediction_commands(state: _State, resources: Any) -> dict[str, Callable[..
         """List your predictions, the newest first."""
         state.speak(lambda client, terminal: resources.list_predictions(client, terminal, limit))
 
-    def show(prediction: PredictionName) -> None:
+    def show(prediction: Id) -> None:
         """Show a prediction."""
         state.speak(lambda client, terminal: resources.show_prediction(client, terminal, prediction))
 
-    def cancel(prediction: PredictionName) -> None:
+    def cancel(prediction: Id) -> None:
         """Cancel a prediction."""
         state.speak(lambda client, terminal: resources.cancel_prediction(client, terminal, prediction))
 
     def logs(
-        prediction: PredictionName,
+        prediction: Id,
         follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until its end.")] = False,
     ) -> None:
         """Show what a prediction's model printed."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from cogyard.cli.client import Client
+from cogyard.cli.names import Id
 from cogyard.cli.terminal import Terminal
 from cogyard.domain.values import JsonObject
 
@@ -235,13 +236,13 @@ def file_commands(speak: Speak) -> Commands:
         speak(lambda client, terminal: files.upload(client, terminal, path))
 
     def link(
-        file: Annotated[str, typer.Argument(metavar="ID")],
+        file: Id,
         seconds: Annotated[int, typer.Option(min=1, max=files.LONGEST_LINK, help="How long it works.")] = 3600,
     ) -> None:
         """Make a download URL that needs no token."""
         speak(lambda client, terminal: files.link(client, terminal, file, seconds))
 
-    def delete(file: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    def delete(file: Id) -> None:
         """Delete an upload."""
         speak(lambda client, terminal: files.delete(client, terminal, file))
 
@@ -259,7 +260,7 @@ def webhook_commands(speak: Speak) -> Commands:
         """List webhook deliveries, the newest first."""
         speak(lambda client, terminal: endpoints.list_deliveries(client, terminal, prediction, limit))
 
-    def resend(delivery: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    def resend(delivery: Id) -> None:
         """Send a webhook again."""
         speak(lambda client, terminal: endpoints.resend_delivery(client, terminal, delivery))
 

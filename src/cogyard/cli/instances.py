@@ -5,10 +5,9 @@ from typing import Annotated
 import typer
 
 from cogyard.cli.groups import Commands, Limit, Model, Speak
+from cogyard.cli.names import Id, parse_id
 
 HELP = {"instances": "Look at instances, over or not, and stop them."}
-
-InstanceName = Annotated[str, typer.Argument(metavar="ID")]
 
 
 def overview_commands(speak: Speak) -> Commands:
@@ -34,7 +33,7 @@ def overview_commands(speak: Speak) -> Commands:
         speak(overview.show_machine)
 
     def logs(
-        name: Annotated[str, typer.Argument(metavar="ID", help="Of an instance or of a prediction.")],
+        name: Annotated[str, typer.Argument(metavar="ID", help="Of an instance or of a prediction.", parser=parse_id)],
         follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the prediction's end.")] = False,
     ) -> None:
         """Show what an instance's setup printed, or a prediction's model."""
@@ -53,11 +52,11 @@ def instance_commands(speak: Speak) -> Commands:
         """List instances, the newest first."""
         speak(lambda client, terminal: overview.list_instances(client, terminal, limit=limit, every=every))
 
-    def show(instance: InstanceName) -> None:
+    def show(instance: Id) -> None:
         """Show an instance with the steps of its life."""
         speak(lambda client, terminal: overview.show_instance(client, terminal, instance))
 
-    def stop(instance: InstanceName) -> None:
+    def stop(instance: Id) -> None:
         """Stop an instance once what it runs has ended."""
         speak(lambda client, terminal: overview.stop_instance(client, terminal, instance))
 
