@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -16,7 +17,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from cogyard.clock import SystemClock
@@ -338,6 +340,17 @@ def test_a_command_that_fails_leaves_its_neighbours_alone(tmp_path: Path) -> Non
             *(store.create_prediction(one) for one in (same, same, prediction(account))), return_exceptions=True
         )
         assert [isinstance(outcome, Prediction) for outcome in outcomes] == [True, False, True]
+
+    with_store(tmp_path, scenario)
+
+
+def test_a_disk_that_is_full_for_a_reader_is_told_as_one(tmp_path: Path) -> None:
+    def sort_on_a_full_disk(_connection: Connection) -> None:
+        raise OperationalError("select", {}, sqlite3.OperationalError("database or disk is full"))
+
+    async def scenario(store: SqliteStore, _account: Account) -> None:
+        with pytest.raises(StorageFull):
+            await store._read(sort_on_a_full_disk)
 
     with_store(tmp_path, scenario)
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec, TextIO, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from cogyard.domain.errors import CogyardError
 from cogyard.ports import Clock
-from cogyard.store.writer import Writer
+from cogyard.store.writer import Writer, explain
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -51,11 +52,14 @@ class SqliteCore:
         self._lock.close()
 
     async def _read(self, query: Callable[Concatenate[Connection, P], T], *arguments: P.args, **named: P.kwargs) -> T:
-        """What the query returns, on a reader's thread."""
+        """What the query returns, on a reader's thread. Raises `StorageFull`: readers need room too."""
 
         def run() -> T:
-            with self._read_engine.connect() as connection:
-                return query(connection, *arguments, **named)
+            try:
+                with self._read_engine.connect() as connection:
+                    return query(connection, *arguments, **named)
+            except DatabaseError as fault:
+                raise explain(fault) from fault
 
         return await asyncio.get_running_loop().run_in_executor(self._readers, run)
 

@@ -81,7 +81,7 @@ class Writer:
                 outcomes.append((future, *_attempt(connection, command)))
             connection.commit()
         except DatabaseError as fault:
-            error = _explain(fault)
+            error = explain(fault)
             _roll_back(connection)
             outcomes = [(future, None, error) for _, future in group]
         self._loop.call_soon_threadsafe(_settle, outcomes)
@@ -130,5 +130,6 @@ def _is_full(fault: BaseException) -> bool:
     )
 
 
-def _explain(fault: DatabaseError) -> BaseException:
+def explain(fault: DatabaseError) -> BaseException:
+    """What a fault of the database is to the house: a full disk is one that passes."""
     return StorageFull(_FULL) if _is_full(fault) else fault
