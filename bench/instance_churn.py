@@ -10,6 +10,7 @@ them ports), control groups, files where instances stand, and what their predict
 import argparse
 import asyncio
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import psutil
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
 from tests.instances.cogs import LIMITS, Cogs, build_environment, new_id
 from yards import HERE
 
