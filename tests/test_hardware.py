@@ -3,8 +3,8 @@
 import pytest
 
 from cogyard.domain.errors import InvalidResource
-from cogyard.domain.hardware import Gpu, Machine
-from cogyard.hardware import EXPECTED, GIB, WORDS, HardwareKinds, OwnKind
+from cogyard.domain.hardware import GIB, Gpu, Machine
+from cogyard.hardware import EXPECTED, WORDS, HardwareKinds, OwnKind
 
 
 def kinds(gpus: int = 0, cpus: int = 8, memory: int = 64, instances: int = 4, **own: OwnKind) -> HardwareKinds:

@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from cogyard.domain.errors import InvalidResource
-from cogyard.domain.hardware import Hardware, Machine, Needs, Share, Shortage, place
+from cogyard.domain.hardware import GIB, Hardware, Machine, Needs, Share, Shortage, place
 from cogyard.domain.reasons import explain_shortage
-
-GIB = 2**30
 
 EXPECTED = GIB
 """Bytes of memory that an instance is expected to use before one of its kind was seen."""

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+GIB = 2**30
+"""Bytes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gpu:

@@ -3,13 +3,11 @@
 from datetime import datetime
 from typing import assert_never
 
-from cogyard.domain.hardware import Resource, Shortage
+from cogyard.domain.hardware import GIB, Resource, Shortage
 from cogyard.domain.schedule import Booting, Busy, Disabled, Resting, Short, Wait
 
 NAMED = 3
 """Of those who have what is missing, so many are named."""
-
-GIB = 2**30
 
 
 def explain(wait: Wait, now: datetime) -> str:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, literal_column, select, update
+from sqlalchemy import Connection, select, update
 
 from cogyard.domain.deployment import Deployment, Release
 from cogyard.domain.instance import RESTARTED, InstanceState
@@ -14,6 +14,7 @@ from cogyard.domain.values import DeploymentId, PredictionId, QueueId, VersionId
 from cogyard.ports import Moved, PageRequest
 from cogyard.store import deployments
 from cogyard.store.instance_tables import instances
+from cogyard.store.predictions import IS_WAITING
 from cogyard.store.rows import Values, to_version
 from cogyard.store.tables import IS_CURRENT, model_versions, models, predictions, releases, versions
 from cogyard.store.tables import deployments as table
@@ -113,6 +114,5 @@ def _move(connection: Connection, there: QueueId, here: QueueId, release: Releas
         "batch_key": None,
         "attempt": 1,  # deaths of the other version's instances are not its own
     }
-    # a constant in the text: SQLite takes the index of what waits only where it sees that it is meant
-    waiting = (_P.queue == there) & (_P.status == literal_column("'starting'")) & _P.claimed_by.is_(None)
-    return list(connection.execute(update(predictions).where(waiting).values(**changed).returning(_P.id)).scalars())
+    waiting = update(predictions).where(_P.queue == there, IS_WAITING)
+    return list(connection.execute(waiting.values(**changed).returning(_P.id)).scalars())

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from cogyard.api.yard import CREATES, POLLS, REQUESTS
-from cogyard.domain.hardware import Gpu
+from cogyard.domain.hardware import GIB, Gpu
 from cogyard.fetch import AddressPolicy, Fetcher, FetchLimits
-from cogyard.hardware import GIB, HardwareKinds, OwnKind
+from cogyard.hardware import HardwareKinds, OwnKind
 from cogyard.machine import detect
 from cogyard.ports import Rate
 from cogyard.scheduler import Keeping
